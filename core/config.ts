@@ -1,0 +1,127 @@
+// Where settings come from, later ones winning: defaults, the YAML file, the environment (BATON_ROUTER__PORT=8000 is
+// router.port), flags (--set router.port=8000). The cluster key comes from files or BATON_CLUSTER_KEY only.
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { BatonError } from './errors.ts';
+import { parseSettings } from './schema.ts';
+import { settings, type Settings } from './settings.ts';
+
+export interface ConfigSources {
+  file: string | null;
+  env: Readonly<Record<string, string | undefined>>;
+  /** `path.to.key=value` each; values are YAML scalars or flow collections. */
+  sets: readonly string[];
+}
+
+export const CLUSTER_KEY_BYTES_MIN = 32;
+// Variables that are not settings: secrets that must not stand in a file, and build switches.
+const RESERVED = new Set([
+  'BATON_CLUSTER_KEY',
+  'BATON_CLUSTER_KEY_PREVIOUS',
+  'BATON_VERIFY',
+  'BATON_SKIP_VLLM',
+]);
+
+type Tree = Record<string, unknown>;
+
+/** Reads and checks the configuration; `bad_config` names the key, the value and the fix. */
+export function loadConfig(sources: ConfigSources): Settings {
+  const tree: Tree = sources.file === null ? {} : readYaml(sources.file);
+  for (const [variable, value] of Object.entries(sources.env)) {
+    if (!variable.startsWith('BATON_') || RESERVED.has(variable) || value === undefined) continue;
+    put(tree, variable.slice('BATON_'.length).toLowerCase().split('__'), scalar(value, variable), variable);
+  }
+  for (const set of sources.sets) {
+    const at = set.indexOf('=');
+    if (at < 1) throw new BatonError('bad_config', `--set ${set}: write --set path.to.key=value`);
+    put(tree, set.slice(0, at).split('.'), scalar(set.slice(at + 1), '--set'), `--set ${set.slice(0, at)}`);
+  }
+  return parseSettings(settings, tree, sources.file ?? 'configuration');
+}
+
+/** The cluster keys (0, 1 or 2), the proving one first. Each at least 32 bytes; trailing newlines don't count. */
+export function clusterKeys(config: Settings, env: ConfigSources['env']): Uint8Array[] {
+  const keys: { where: string; key: Uint8Array }[] = config.cluster.key_files.map((file) => ({
+    where: file,
+    key: readKey(file),
+  }));
+  for (const variable of ['BATON_CLUSTER_KEY', 'BATON_CLUSTER_KEY_PREVIOUS']) {
+    const value = env[variable];
+    if (value !== undefined && value !== '') keys.push({ where: variable, key: Buffer.from(value, 'utf8') });
+  }
+  if (keys.length > 2)
+    throw new BatonError('bad_config', 'cluster: more than two keys: keep the new one and the previous one');
+  for (const { where, key } of keys) {
+    if (key.length < CLUSTER_KEY_BYTES_MIN) {
+      throw new BatonError(
+        'bad_config',
+        `cluster key from ${where} has ${key.length} bytes: at least ${CLUSTER_KEY_BYTES_MIN} are needed, for example from: openssl rand -hex 32`,
+      );
+    }
+  }
+  return keys.map(({ key }) => key);
+}
+
+/** Without a cluster key a process binds loopback only. */
+export function requireLoopbackWithoutKey(keys: readonly Uint8Array[], key: string, host: string): void {
+  if (keys.length > 0 || isLoopback(host)) return;
+  throw new BatonError(
+    'bad_config',
+    `${key} = "${host}": without a cluster key only loopback is served: set cluster.key_files or BATON_CLUSTER_KEY, or bind 127.0.0.1`,
+  );
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function readYaml(file: string): Tree {
+  let value: unknown;
+  try {
+    value = parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : '';
+    throw new BatonError('bad_config', `${file}: ${why}: correct the file or its path`, { cause: error });
+  }
+  if (value === null || value === undefined) return {};
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new BatonError('bad_config', `${file}: must be a YAML mapping`);
+  return value as Tree;
+}
+
+function readKey(file: string): Uint8Array {
+  try {
+    const bytes = readFileSync(file);
+    let end = bytes.length;
+    while (end > 0 && (bytes[end - 1] === 0x0a || bytes[end - 1] === 0x0d)) end--;
+    return bytes.subarray(0, end);
+  } catch (error) {
+    throw new BatonError(
+      'bad_config',
+      `cluster.key_files: cannot read ${file}: correct the path or its permissions`,
+      { cause: error },
+    );
+  }
+}
+
+function scalar(text: string, where: string): unknown {
+  try {
+    return parse(text) as unknown;
+  } catch (error) {
+    throw new BatonError('bad_config', `${where}: not a YAML value: quote it`, { cause: error });
+  }
+}
+
+function put(tree: Tree, path: readonly string[], value: unknown, where: string): void {
+  let node = tree;
+  for (const step of path.slice(0, -1)) {
+    if (step === '__proto__') throw new BatonError('bad_config', `${where}: no such key`);
+    const next = node[step] ?? {};
+    if (typeof next !== 'object' || Array.isArray(next)) {
+      throw new BatonError('bad_config', `${where}: ${step} is not a section: set the whole value instead`);
+    }
+    node[step] = next;
+    node = next as Tree;
+  }
+  node[path.at(-1) ?? ''] = value;
+}

@@ -1,0 +1,35 @@
+// The schema library's one importing module, and how its complaints become sentences an operator can act on.
+import { z } from 'zod';
+import { BatonError } from './errors.ts';
+
+export { z };
+
+/** Parses `value`; a violation becomes a `bad_config` error that names each key, the value found and the fix. */
+export function parseSettings<T extends z.ZodType>(schema: T, value: unknown, where: string): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const complaints = parsed.error.issues.slice(0, 8).map((issue) => complaint(issue, value));
+  throw new BatonError('bad_config', `${where}: ${complaints.join('; ')}`);
+}
+
+function complaint(issue: z.core.$ZodIssue, root: unknown): string {
+  const key = issue.path.map(String).join('.') || '(top level)';
+  if (issue.code === 'unrecognized_keys') {
+    return `${key}: unknown key${issue.keys.length > 1 ? 's' : ''} ${issue.keys.join(', ')}: remove or correct the spelling`;
+  }
+  return `${key} = ${shown(at(root, issue.path), key)}: ${issue.message}`;
+}
+
+function at(root: unknown, path: readonly PropertyKey[]): unknown {
+  let value = root;
+  for (const step of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[step];
+  return value;
+}
+
+// A secret's value never appears in a message.
+function shown(value: unknown, key: string): string {
+  if (/secret|key|password|token_hash/i.test(key)) return value === undefined ? 'not set' : '(hidden)';
+  if (value === undefined) return 'not set';
+  const text = JSON.stringify(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}

@@ -1,0 +1,45 @@
+// Builds the addons and libbaton.so with cmake-js: no network, nothing but g++, cmake and npm packages.
+// Runs at every `npm ci`, with or without development dependencies, on Node 20 as well as 24.
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { dropForeignCache, hasFile, quietly, root } from './run.mjs';
+
+// In order: the reference engine links the libbaton.so of the first.
+const projects = ['native', 'engines/reference/native'].filter((dir) => hasFile(`${dir}/src`, /\.cc$/));
+
+const runs = (command) => spawnSync(command, ['--version']).status === 0;
+
+function missingTools() {
+  const missing = [];
+  if (!process.env.CXX && !runs('g++')) missing.push('g++');
+  if (!runs('cmake')) missing.push('cmake');
+  if (!runs('make') && !runs('ninja')) missing.push('make');
+  return missing;
+}
+
+function build(dir) {
+  const started = performance.now();
+  const cmakeJs = join(
+    dirname(createRequire(import.meta.url).resolve('cmake-js/package.json')),
+    'bin/cmake-js',
+  );
+  dropForeignCache(join(root, dir, 'build'));
+  const generator = runs('make') ? ['-G', 'Unix Makefiles'] : [];
+  quietly(process.execPath, [cmakeJs, 'build', '-d', dir, '-p', '2', ...generator]);
+  console.log(`${dir}: built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+if (projects.length > 0) {
+  const missing = missingTools();
+  try {
+    if (missing.length > 0) {
+      throw new Error(`cannot build the native core: ${missing.join(', ')} missing. Run:
+  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing.join(' ')}`);
+    }
+    projects.forEach(build);
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,35 @@
+// The steps of `npm test` and of what `npm run test:all` adds. A step whose files do not exist yet is left out.
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hasFile, node, root } from './run.mjs';
+
+const reports = mkdtempSync(join(tmpdir(), 'baton-test-'));
+
+function vitest(project) {
+  const report = join(reports, `${project}.json`);
+  const main = join(root, 'node_modules/vitest/vitest.mjs');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  return { name: project, report, command: [node, main, 'run', '--project', project, ...reporters] };
+}
+
+const script = (name, ...command) => ({ name, command: [node, ...command] });
+const native = (sanitize) => script(`native ${sanitize}`, 'scripts/native-test.mjs', '--sanitize', sanitize);
+const exists = (path) => existsSync(join(root, path));
+
+export const testSteps = [
+  script('apt', 'scripts/apt.mjs'),
+  ...(hasFile('proto', /\.proto$/) ? [script('proto', 'scripts/gen-proto.mjs', '--check')] : []),
+  vitest('unit'),
+  native('address,undefined'),
+  ...(hasFile('test/flow', /\.test\.ts$/) ? [vitest('flow')] : []),
+  ...(exists('test/identity/main.ts')
+    ? [script('identity', 'test/identity/main.ts', '--prompts', '40', '--seed', '1')]
+    : []),
+  ...(exists('cli/main.ts') ? [script('demo', 'cli/main.ts', 'demo', '--check')] : []),
+];
+
+export const restSteps = [
+  native('thread'),
+  ...(hasFile('test/fault', /\.test\.ts$/) ? [vitest('fault')] : []),
+];
