@@ -15,6 +15,32 @@ export const LIMITS = {
   streamsMax: 64,
   /** Messages of one batch on the control stream. */
   batchMessagesMax: 4096,
+  /** From the start of a control stream to its welcome, ms. */
+  helloMs: 5000,
+  /** Control streams whose hello is not finished, of one service. */
+  hellosPendingMax: 64,
+  /** From Open or Expect to its answer, ms. */
+  grantMs: 3000,
+  /** Silence on a control stream after which its other end is asked for a sign of life, and the time to give it, ms. */
+  controlPingMs: 5000,
+  controlPongMs: 3000,
+  /** Wait before a lost control stream is dialled again, ms: doubles from the first to the second, with jitter. */
+  redialMinMs: 50,
+  redialMaxMs: 5000,
+  /** Lease of a ticket, ms. */
+  leaseMsMax: 86_400_000,
+  /** Tokens of one chunk. */
+  chunkTokensMax: 4096,
+  /** A host name, characters. */
+  hostCharsMax: 253,
+  /** Ended tickets a service remembers, so that late messages are told so. */
+  endedTicketsKeptMax: 4096,
+  /** Last words kept for routers that are away, all routers of one service. */
+  reportsKeptMax: 4096,
+  /** Keys of one message of a listing. */
+  listedKeysMax: 65_536,
+  /** From the end of a drain to the forced end of tickets and streams, ms. */
+  stopMs: 500,
   /** Bytes of one batch on the control stream. */
   batchBytesMax: 16 * 1024 * 1024,
   /** Unsent bytes to a router that does not read, then its stream is cut. */

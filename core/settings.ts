@@ -148,6 +148,8 @@ export const engineSettings = z.strictObject({
   keep: z.boolean('must be true or false').default(true),
   keep_generated: z.boolean('must be true or false').default(true),
   verify: z.boolean('must be true or false').default(true),
+  /** Gather each layer as soon as it is computed; false: all of a step's layers at its end (no streaming). */
+  layer_hooks: z.boolean('must be true or false').default(true),
   check: z.boolean('must be true or false').default(false),
   compute_us_per_layer: z.number().min(0, 'must not be negative').default(0),
   compute_us_per_layer_token: z.number().min(0, 'must not be negative').default(0),

@@ -12,7 +12,10 @@ inline constexpr uint32_t kStripesMax = 65536;          // layers × heads
 inline constexpr uint32_t kChunkTokensMax = 4096;
 inline constexpr uint32_t kPlaneBytesMax = 65536;       // one plane of one token, layer and head
 inline constexpr uint32_t kChunksPerTicketMax = 16384;
+inline constexpr uint32_t kPageTokensMax = 65536;       // of an engine's page
 inline constexpr uint32_t kSlotsMax = 1u << 20;         // of one arena
+inline constexpr uint32_t kEvictionCandidatesMax = 64;  // oldest chunks tried one by one before a whole window is sought
+inline constexpr uint32_t kIndexReadsMax = 16;          // of one lookup while entries move; then it answers "not held"
 inline constexpr uint32_t kTicketsMax = 16384;          // live tickets of one service
 inline constexpr uint32_t kEndedTicketsKept = 4096;     // remembered so that late messages are told "ended"
 inline constexpr uint32_t kSessionsMax = 64;            // attached engines of one service
@@ -36,4 +39,5 @@ inline constexpr size_t kNodeNameMax = 253;             // bytes of a node's nam
 inline constexpr uint32_t kLaneRunsInFlightMax = 1024;  // runs of one lane sent and not acknowledged
 inline constexpr uint64_t kLaneUnsentBytesMax = 4u << 20;   // of announced runs; then announce() says wait
 inline constexpr size_t kLaneControlBytesMax = 1u << 20;    // acks and pongs that the peer does not read, then reset
+inline constexpr uint32_t kClaimsPerSessionMax = 4096;  // of one engine, not released
 }  // namespace baton::limits

@@ -1,7 +1,8 @@
 #pragma once
-// The engine's end of the unix socket. Any thread may call. One request is on its way at a time and waits at most its
-// time-out; what the service pushes meanwhile is noted by whoever reads. One-way messages never wait: what the socket
-// does not take at once goes with the next call of any kind. A session that broke stays closed.
+// The engine's end of the unix socket. Any thread may call. One request is on its way at a time and waits at
+// most its time-out; what the service pushes meanwhile is noted by whoever reads. One-way messages never
+// wait: what the socket does not take at once goes with the next call of any kind. A session that broke stays
+// closed.
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -39,13 +40,14 @@ class Client {
   int accept(const Accept&, Accepted&);
   int fill(const Fill&, Slot&);
   int claim(const Claim&, Claimed&);
-  // A ticket's progress as baton_ticket_poll answers it: the first call asks, later ones only read what was pushed.
+  // A ticket's progress as baton_ticket_poll answers it: the first call asks, later ones only read what was
+  // pushed.
   int poll(const TicketId&);
 
   void forget(const TicketId&);
   int post(Message);  // one-way
 
-  bool alive();       // reads what has come, so that a dead service is noticed
+  bool alive();  // reads what has come, so that a dead service is noticed
   bool closed() const { return closed_.load(std::memory_order_acquire); }
   ClientStats stats() const;
 
@@ -67,13 +69,13 @@ class Client {
   const std::chrono::milliseconds timeout_;
   mutable std::mutex mutex_;
   std::condition_variable turn_;
-  bool busy_ = false;                 // a request is on its way
+  bool busy_ = false;  // a request is on its way
   uint32_t last_request_ = 0, expected_ = 0;
   std::optional<Message> answer_;
-  std::set<uint32_t> unanswered_;     // timed out; their answers are given back when they come
+  std::set<uint32_t> unanswered_;  // timed out; their answers are given back when they come
   std::vector<uint8_t> in_, scratch_;
   SendQueue out_;
-  Fd* passed_ = nullptr;              // takes the arena's descriptor, while attaching only
+  Fd* passed_ = nullptr;  // takes the arena's descriptor, while attaching only
   Watched watched_;
   ClientStats stats_;
   std::atomic<bool> closed_{false};

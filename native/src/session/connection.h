@@ -1,5 +1,6 @@
 #pragma once
-// One engine's connection at the service: bytes in, whole frames out of them, bytes to send. Knows nothing of meaning.
+// One engine's connection at the service: bytes in, whole frames out of them, bytes to send. Knows nothing of
+// meaning.
 #include <cstdint>
 #include <vector>
 
@@ -11,11 +12,11 @@ namespace baton::session {
 struct Connection {
   SessionId id = 0;
   Fd fd;
-  int32_t pid = 0;               // of the peer, as the kernel says
-  uint64_t attach_timer = 0;     // 0 once attached
+  int32_t pid = 0;            // of the peer, as the kernel says
+  uint64_t attach_timer = 0;  // 0 once attached
   bool attached = false;
-  bool ending = false;           // nothing more is read or sent; the loop removes it
-  bool draining = false;         // refused: the answer goes out, then it ends
+  bool ending = false;    // nothing more is read or sent; the loop removes it
+  bool draining = false;  // refused: the answer goes out, then it ends
   std::vector<uint8_t> in;
   SendQueue out;
 };

@@ -1,7 +1,7 @@
 #pragma once
-// Primitives of the session's bodies. Writer and Reader have the same verbs, so each message lists its fields once and
-// the two directions cannot drift apart. A Reader that ran out of bytes or met a forbidden value answers zeros from
-// then on and reports `ok() == false`.
+// Primitives of the session's bodies. Writer and Reader have the same verbs, so each message lists its fields
+// once and the two directions cannot drift apart. A Reader that ran out of bytes or met a forbidden value
+// answers zeros from then on and reports `ok() == false`.
 #include <algorithm>
 #include <array>
 #include <bit>

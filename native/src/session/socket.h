@@ -1,5 +1,6 @@
 #pragma once
-// The few system calls both ends of the unix socket share. Nothing here blocks but connect_to, which is bounded.
+// The few system calls both ends of the unix socket share. Nothing here blocks but connect_to, which is
+// bounded.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -30,12 +31,14 @@ class Fd {
 
 // Connected, non-blocking, close-on-exec. Empty and `error` (what to do) on failure.
 Fd connect_to(const std::string& path, uint32_t timeout_ms, std::string& error);
-// Bound and listening with mode 0600. Replaces a socket file nobody listens at; anything else at `path` is an error.
+// Bound and listening with mode 0600. Replaces a socket file nobody listens at; anything else at `path` is an
+// error.
 Fd listen_at(const std::string& path, std::string& error);
 
 enum class Io { ok, blocked, ended };
 
-// Bytes waiting to be sent. Sent bytes leave the memory in large steps, so that a long queue costs no quadratic moves.
+// Bytes waiting to be sent. Sent bytes leave the memory in large steps, so that a long queue costs no
+// quadratic moves.
 class SendQueue {
  public:
   std::vector<uint8_t>& tail() { return bytes_; }  // append here

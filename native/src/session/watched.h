@@ -1,6 +1,6 @@
 #pragma once
-// What the service has pushed about the tickets an engine asked for. Bounded: past kSessionWatchedMax the oldest is
-// forgotten, and a later question about it is a round trip again. Not thread-safe.
+// What the service has pushed about the tickets an engine asked for. Bounded: past kSessionWatchedMax the
+// oldest is forgotten, and a later question about it is a round trip again. Not thread-safe.
 #include <cstdint>
 #include <map>
 #include <optional>

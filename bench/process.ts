@@ -1,0 +1,58 @@
+// Yardsticks as processes: started pinned to a core, known by the port they print, ended by pid.
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { yardstick, type Yardstick } from './build.ts';
+
+export interface Server {
+  port: number;
+  pid: number;
+  stop: () => void;
+}
+
+const pinned = (core: number | null, command: string, args: string[]): [string, string[]] =>
+  core === null ? [command, args] : ['taskset', ['-c', String(core), command, ...args]];
+
+/** Starts a yardstick that prints its port. */
+export async function startServer(name: Yardstick, args: string[], core: number | null): Promise<Server> {
+  const child: ChildProcess = spawn(...pinned(core, yardstick(name), args), {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (child.stdout === null) throw new Error('no stdout');
+  const port = await new Promise<number>((resolve, reject) => {
+    if (child.stdout !== null) createInterface({ input: child.stdout }).once('line', (line) => { resolve(Number(line)); }); // prettier-ignore
+    child.once('exit', (code) => { reject(new Error(`${name} ended with ${code}`)); }); // prettier-ignore
+  });
+  return { port, pid: child.pid ?? 0, stop: () => child.kill('SIGKILL') };
+}
+
+/** Runs a yardstick to its end and reads the JSON line it prints. Blocking: nothing else of ours runs meanwhile. */
+export function measure(name: Yardstick, args: string[], core: number | null): unknown {
+  const done = spawnSync(...pinned(core, yardstick(name), args), { encoding: 'utf8', maxBuffer: 1 << 24 });
+  if (done.status !== 0) throw new Error(`${name} failed: ${done.stdout}${done.stderr}`);
+  return JSON.parse(done.stdout) as unknown;
+}
+
+/** Pins a running process and all its threads to one core. */
+export function pin(pid: number, core: number): void {
+  for (const thread of readdirSync(`/proc/${pid}/task`)) spawnSync('taskset', ['-pc', String(core), thread]);
+}
+
+/** One tick of cpuTicks, in µs: USER_HZ is 100 on every Linux that Node runs on. */
+export const TICK_US = 10_000;
+
+/** utime + stime of a process and all its threads, in ticks. */
+export function cpuTicks(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? NaN)
+    : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
+}

@@ -1,0 +1,99 @@
+// A Baton process as a child: started with a configuration of its own, known by its ready line, ended by pid.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { BatonError } from '#core/errors.ts';
+
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
+
+export interface ChildOptions {
+  command: 'router' | 'transfer' | 'engine';
+  configFile: string;
+  env: Record<string, string>;
+  /** Bound of the start. */
+  readyMs: number;
+  /** Receives the child's stderr, line by line. */
+  onLog: (line: string) => void;
+}
+
+export interface Child {
+  pid: number;
+  /** Fields of the ready line. */
+  ready: Record<string, unknown>;
+  exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  signal(signal: NodeJS.Signals): void;
+  /** SIGTERM, then SIGKILL after `graceMs`; resolves when it is gone. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Starts one process and waits for its ready line; `start_failed` with its last words otherwise. */
+export async function startChild(options: ChildOptions): Promise<Child> {
+  const child = spawn(
+    process.execPath,
+    [MAIN, options.command, '--config', options.configFile, '--watch-stdin'],
+    {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+    },
+  );
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once('exit', (code, signal) => {
+      resolve({ code, signal });
+    });
+  });
+  const lastWords: string[] = [];
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    lastWords.push(line);
+    if (lastWords.length > 10) lastWords.shift();
+    options.onLog(line);
+  });
+  const ready = await readyLine(child, exited, options, lastWords);
+  return {
+    pid: child.pid ?? 0,
+    ready,
+    exited,
+    signal: (signal) => {
+      child.kill(signal);
+    },
+    async stop(graceMs) {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function readyLine(
+  child: ChildProcess,
+  exited: Promise<unknown>,
+  options: ChildOptions,
+  lastWords: readonly string[],
+): Promise<Record<string, unknown>> {
+  const { command } = options;
+  return new Promise((resolve, reject) => {
+    const refuse = (why: string): void => {
+      clearTimeout(timer);
+      child.kill('SIGKILL');
+      reject(
+        new BatonError('start_failed', `baton ${command} ${why}: ${lastWords.join(' | ') || 'no output'}`),
+      );
+    };
+    const timer = setTimeout(() => {
+      refuse(`was not ready within ${options.readyMs} ms`);
+    }, options.readyMs);
+    if (child.stdout !== null) {
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        clearTimeout(timer);
+        if (line.startsWith('{')) resolve(JSON.parse(line) as Record<string, unknown>);
+      });
+    }
+    child.once('error', (error) => {
+      refuse(`could not be started (${error.message})`);
+    });
+    void exited.then(() => {
+      refuse('ended before it was ready');
+    });
+  });
+}

@@ -1,0 +1,168 @@
+// A whole deployment on loopback, each part a process of its own: services, engines, router. Used by the demo, by tests and
+// benches.
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startChild, type Child } from './child.ts';
+
+type Section = Record<string, unknown>;
+
+export interface EngineSpec {
+  name: string;
+  role: 'prefill' | 'decode' | 'both';
+  /** Null: attached to no service, not behind the router (serving alone). */
+  node: string | null;
+  settings: Section; // of the engine section
+}
+
+export interface ClusterSpec {
+  nodes: { name: string; settings: Section }[];
+  engines: EngineSpec[];
+  /** Null: no router. */
+  router: Section | null;
+  env?: Record<string, string>;
+  log?: string;
+  onLog?: (process: string, line: string) => void;
+  readyMs?: number;
+}
+
+export interface Member {
+  name: string;
+  role: string;
+  node: string | null;
+  url: string;
+  adminUrl: string | null;
+  child: Child;
+}
+
+export interface Cluster {
+  directory: string;
+  routerUrl: string;
+  adminUrl: string;
+  router: Member | null;
+  services: Member[];
+  engines: Member[];
+  member(name: string): Member;
+  arenaPath(node: string): string;
+  /** Starts one member again, with the addresses it had where they are fixed. */
+  restart(name: string): Promise<Member>;
+  stop(): Promise<void>;
+}
+
+const MODEL_FILES = (model: string): Section => {
+  const folder = join(import.meta.dirname, '../engines/reference/models', model);
+  return { tokenizer: join(folder, 'tokenizer.json'), chat_template: join(folder, 'chat_template.jinja') };
+};
+
+/** Starts everything in order (services, engines, router) and returns when each is ready. */
+export async function startCluster(spec: ClusterSpec): Promise<Cluster> {
+  const directory = mkdtempSync(join(tmpdir(), 'baton-'));
+  const shm = existsSync('/dev/shm') ? '/dev/shm' : directory;
+  const tag = directory.slice(directory.lastIndexOf('-') + 1);
+  const env = { BATON_CLUSTER_KEY: randomBytes(32).toString('hex'), ...spec.env };
+  const members = new Map<string, { member: Member; again: () => Promise<Member> }>();
+  const arenaPath = (node: string): string => join(shm, `baton-${tag}-${node}`);
+  const socketPath = (node: string): string => join(directory, `${node}.sock`);
+
+  const start = async (
+    kind: Child0,
+    name: string,
+    sections: Section,
+    about: Omit<Member, 'name' | 'url' | 'adminUrl' | 'child'>,
+  ): Promise<Member> => {
+    const configFile = join(directory, `${name}.json`);
+    writeFileSync(configFile, JSON.stringify({ log: spec.log ?? 'warn', ...sections }), { mode: 0o600 });
+    const launch = async (): Promise<Member> => {
+      const onLog = (line: string): void => spec.onLog?.(name, line);
+      const child = await startChild({
+        command: kind,
+        configFile,
+        env,
+        readyMs: spec.readyMs ?? 30_000,
+        onLog,
+      });
+      const member = {
+        name,
+        ...about,
+        url: String(child.ready['url']),
+        adminUrl: text(child.ready['adminUrl']),
+        child,
+      };
+      members.set(name, { member, again: launch });
+      return member;
+    };
+    return launch();
+  };
+
+  const stop = async (): Promise<void> => {
+    const order = ['router', 'prefill', 'decode', 'both', 'transfer'];
+    for (const role of order) {
+      const group = [...members.values()].map((m) => m.member).filter((m) => m.role === role);
+      await Promise.all(group.map((m) => m.child.stop(role === 'router' ? 1500 : 1000)));
+    }
+    for (const node of spec.nodes) rmSync(arenaPath(node.name), { force: true });
+    rmSync(directory, { recursive: true, force: true });
+  };
+
+  try {
+    const services = await Promise.all(
+      spec.nodes.map(({ name, settings }) => {
+        const { arena, ...rest } = settings;
+        const transfer = {
+          node: name, port: 0, admin: { port: 0 }, socket: socketPath(name),
+          arena: { path: arenaPath(name), ephemeral: true, ...(arena as Section | undefined) }, ...rest,
+        }; // prettier-ignore
+        return start('transfer', name, { transfer }, { role: 'transfer', node: name });
+      }),
+    );
+    const engines = await Promise.all(
+      spec.engines.map(({ name, role, node, settings }) => {
+        const engine = { name, port: 0, socket: node === null ? null : socketPath(node), ...settings };
+        return start('engine', name, { engine }, { role, node });
+      }),
+    );
+    let router: Member | null = null;
+    if (spec.router !== null) {
+      const behind = spec.engines.flatMap((e, i) => (e.node === null ? [] : [{ e, url: engines[i]?.url }]));
+      const models = [...new Set(behind.map(({ e }) => modelOf(e)))];
+      const section = {
+        port: 0, admin: { port: 0 },
+        services: services.map((s) => ({ node: s.name, address: s.url.replace(/^\w+:\/\//, '') })),
+        engines: behind.map(({ e, url }) => ({ name: e.name, url, node: e.node, role: e.role, model: modelOf(e) })),
+        models: models.map((name) => ({ name, ...MODEL_FILES(name) })), ...spec.router,
+      }; // prettier-ignore
+      const { tenants, ...own } = section as Section;
+      router = await start(
+        'router',
+        'router',
+        { router: own, ...(tenants === undefined ? {} : { tenants }) },
+        { role: 'router', node: null },
+      );
+    }
+    const entry = (name: string) => {
+      const found = members.get(name);
+      if (found === undefined) throw new Error(`no member ${name}`);
+      return found;
+    };
+    return {
+      directory, router, services, engines, stop, arenaPath,
+      routerUrl: router?.url ?? '', adminUrl: router?.adminUrl ?? '',
+      member: (name) => entry(name).member,
+      restart: (name) => entry(name).again(),
+    }; // prettier-ignore
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+type Child0 = 'router' | 'transfer' | 'engine';
+
+function modelOf(engine: EngineSpec): string {
+  return text(engine.settings['served_name']) ?? text(engine.settings['model']) ?? 'tiny';
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}

@@ -1,0 +1,45 @@
+// The demo's deployment: two nodes on loopback, a prefill engine on one, a decode engine on the other, and beside them the same
+// engine serving alone, whose answers are the reference.
+import { startCluster, type Cluster } from '../cluster.ts';
+
+const ARENA_BYTES = 128 << 20;
+const TINY = { model: 'tiny', pages: 1024 };
+
+export function startDemo(): Promise<Cluster> {
+  const arena = { bytes: ARENA_BYTES, slots_max: 4096 };
+  return startCluster({
+    nodes: [
+      { name: 'a', settings: { arena } },
+      { name: 'b', settings: { arena } },
+    ],
+    engines: [
+      { name: 'prefill-0', role: 'prefill', node: 'a', settings: TINY },
+      { name: 'decode-0', role: 'decode', node: 'b', settings: TINY },
+      { name: 'alone', role: 'both', node: null, settings: TINY },
+    ],
+    router: { placement: { mode: 'disaggregated' } },
+    onLog: (process, line) => {
+      console.error(`${process}: ${line}`);
+    },
+  });
+}
+
+/** What --ready-file says. */
+export function readyDocument(cluster: Cluster): object {
+  const about = ({ name, role, node, url, child }: Cluster['engines'][number]): object => ({
+    name,
+    role,
+    node,
+    url,
+    pid: child.pid,
+  });
+  return {
+    router: cluster.routerUrl,
+    admin: cluster.adminUrl,
+    router_pid: cluster.router?.child.pid,
+    engines: cluster.engines.filter((e) => e.node !== null).map(about),
+    services: cluster.services.map((s) => ({ ...about(s), role: 'transfer' })),
+    alone: cluster.member('alone').url,
+    pid: process.pid,
+  };
+}

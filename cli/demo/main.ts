@@ -1,0 +1,106 @@
+// npm run demo: a few conversations over prefill and decode, each answer compared with the engine serving alone.
+import { renameSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BatonError } from '#core/errors.ts';
+import type { Cluster } from '../cluster.ts';
+import type { DemoFlags } from '../program.ts';
+import { ask, type ChatTurn } from './ask.ts';
+import { CONVERSATIONS } from './conversations.ts';
+import { readyDocument, startDemo } from './deployment.ts';
+import { journeyOf, type Journey } from './journey.ts';
+import { answerLines } from './table.ts';
+import { drawTimeline } from './timeline.ts';
+
+const MODEL = 'tiny';
+const CHUNK_TOKENS = 256;
+const READY_MS = 15_000;
+
+interface Totals {
+  requests: number;
+  identical: number;
+  bytes: number;
+  /** Answers with a full chunk that crossed no lane. */
+  uncrossed: number;
+  exposedMs: number;
+  transferMs: number;
+}
+
+export async function demoCommand(flags: DemoFlags): Promise<void> {
+  const cluster = await startDemo();
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { resolve(); }); // prettier-ignore
+  });
+  try {
+    await Promise.race([converse(cluster, flags, ended), ended]);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+async function converse(cluster: Cluster, flags: DemoFlags, ended: Promise<void>): Promise<void> {
+  await untilReady(cluster.routerUrl);
+  if (flags.readyFile !== null) {
+    // Written whole or not at all: whoever waits for the file may read it at once.
+    writeFileSync(`${flags.readyFile}.tmp`, `${JSON.stringify(readyDocument(cluster), null, 2)}\n`);
+    renameSync(`${flags.readyFile}.tmp`, flags.readyFile);
+  }
+  const totals: Totals = { requests: 0, identical: 0, bytes: 0, uncrossed: 0, exposedMs: 0, transferMs: 0 };
+  for (const conversation of CONVERSATIONS) {
+    const messages: ChatTurn[] = [{ role: 'system', content: conversation.system }];
+    for (const [turn, content] of conversation.turns.entries()) {
+      messages.push({ role: 'user', content });
+      const id = `demo-${conversation.title}-${turn + 1}`;
+      const answer = await ask(cluster.routerUrl, id, messages, MODEL);
+      const journey = await journeyOf(cluster.adminUrl, id);
+      const alone = await ask(cluster.member('alone').url, `${id}-alone`, messages, MODEL);
+      const identical = answer.tokenIds.length > 0 && String(answer.tokenIds) === String(alone.tokenIds);
+      add(totals, journey, identical);
+      for (const line of [...answerLines(id, journey, identical), ...drawTimeline(journey.layers), ''])
+        console.log(line);
+      messages.push({ role: 'assistant', content: answer.text });
+    }
+  }
+  if (flags.check) {
+    finish(totals);
+    return;
+  }
+  console.log(
+    `${totals.identical} of ${totals.requests} answers equal those of the engine serving alone (random weights: the text is noise).`,
+  );
+  console.log('Everything is running. Try:\n');
+  console.log(`  curl -s ${cluster.routerUrl}/v1/chat/completions -H 'content-type: application/json' \\`);
+  console.log(
+    `    -d '{"model":"${MODEL}","messages":[{"role":"user","content":"hello"}],"max_tokens":16}'\n`,
+  );
+  console.log(
+    `Metrics: ${cluster.adminUrl}/metrics   A request's journey: ${cluster.adminUrl}/debug/requests/demo-long-1`,
+  );
+  console.log('Ctrl-C ends it.');
+  await ended;
+}
+
+function add(totals: Totals, journey: Journey, identical: boolean): void {
+  totals.requests += 1;
+  totals.identical += identical ? 1 : 0;
+  totals.bytes += journey.bytes;
+  totals.uncrossed += journey.promptTokens >= CHUNK_TOKENS && journey.bytes === 0 ? 1 : 0;
+  totals.exposedMs += journey.exposedMs ?? 0;
+  totals.transferMs += journey.transferMs ?? 0;
+}
+
+function finish(totals: Totals): void {
+  const { requests, identical, bytes, uncrossed, exposedMs, transferMs } = totals;
+  const exposed = transferMs > 0 ? Math.round((exposedMs / transferMs) * 1000) / 1000 : 0;
+  if (uncrossed > 0) console.log(`${uncrossed} answers with a full chunk crossed no lane`);
+  console.log(JSON.stringify({ requests, identical, bytes_over_lanes: bytes, exposed_ratio: exposed }));
+  process.exitCode = requests > 0 && identical === requests && uncrossed === 0 && bytes > 0 ? 0 : 1;
+}
+
+async function untilReady(routerUrl: string): Promise<void> {
+  const deadline = performance.now() + READY_MS;
+  while (!(await fetch(`${routerUrl}/health/ready`)).ok) {
+    if (performance.now() > deadline)
+      throw new BatonError('start_failed', `the pair was not ready within ${READY_MS} ms`);
+    await sleep(20);
+  }
+}

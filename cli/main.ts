@@ -1,0 +1,25 @@
+// The command line's entry. Commands load what they need only when chosen.
+import { readFileSync } from 'node:fs';
+import { createProgram } from './program.ts';
+import { fail } from './lifecycle.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const program = createProgram(
+  {
+    router: async (flags) => (await import('./router.ts')).routerCommand(flags),
+    transfer: async (flags) => (await import('./transfer.ts')).transferCommand(flags),
+    engine: async (flags) => (await import('./engine.ts')).engineCommand(flags),
+    demo: async (flags) => (await import('./demo/main.ts')).demoCommand(flags),
+  },
+  version,
+);
+
+try {
+  await program.parseAsync();
+  process.exit(process.exitCode ?? 0);
+} catch (error) {
+  fail(error);
+}

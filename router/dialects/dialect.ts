@@ -1,0 +1,43 @@
+// The wire shape that one kind of engine needs on its two legs. A dialect only says how a body is spliced; when legs are
+// sent, given up or sent again is the journey's.
+import type { Edits } from '../api/body.ts';
+import type { Params } from '../api/params.ts';
+
+/** What a dialect may put into a leg. */
+export interface LegFacts {
+  params: Params;
+  /** The prompt stands in `prompt` (completions) and can be replaced by ids; false: chat. */
+  completion: boolean;
+  /** Token ids as JSON; null: the engine renders. */
+  ids: string | null;
+  /** Hex of the request's root: the engine's own cache salt. */
+  root: string;
+  /** The root names KV (the prompt is named); false: it only keeps engine caches apart. */
+  named: boolean;
+  /** Hex; null: none. */
+  ticket: string | null;
+}
+
+export interface Dialect {
+  readonly name: string;
+  /** What ends an attempt whose legs are given up. */
+  readonly abortRule: string;
+  /** What bounds how long an engine or service keeps something for this request. */
+  readonly lease: string;
+  /** Null: this dialect has no prefill leg. */
+  prefill(facts: LegFacts): Edits | null;
+  decode(facts: LegFacts): Edits;
+}
+
+/** Token ids where each API takes them, and Baton's own parameters. */
+export function putPrompt(edits: Map<string, string | null>, facts: LegFacts, baton: object | null): void {
+  const { ids, completion } = facts;
+  edits.set('cache_salt', JSON.stringify(facts.root));
+  const params: string[] = [];
+  if (baton !== null) params.push(`"baton":${JSON.stringify(baton)}`);
+  if (ids !== null) {
+    if (completion) edits.set('prompt', ids);
+    else params.push(`"prompt_token_ids":${ids}`);
+  }
+  edits.set('kv_transfer_params', params.length === 0 ? null : `{${params.join(',')}}`);
+}

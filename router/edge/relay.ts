@@ -1,0 +1,190 @@
+// One decode leg's answer on its way to the client: judged before our own head goes out, then relayed byte for byte.
+import { BatonError } from '#core/errors.ts';
+import { LIMITS } from '#core/limits.ts';
+import { clientError, endStreamWithError } from '../api/errors.ts';
+import { errorEventEnd, FirstEventReader, StreamEnd } from '../api/sse.ts';
+import type { Downstream, EngineAnswer, Fail, Headers, Leg, LegHandler } from './contract.ts';
+
+export interface RelayEvents {
+  /** The answer is good and its first byte is about to go: the flat list of headers to add to content-type. */
+  good(): string[];
+  /** The answer went out whole. */
+  done(): void;
+  /** The engine judged the request itself: nothing went out yet. */
+  refused(answer: EngineAnswer): void;
+  /** The leg's connection broke; `sent`: the request may have reached the engine. */
+  broken(sent: boolean): void;
+  /** The leg failed; when headers were sent, the client has been told by an error event. */
+  failed: Fail;
+}
+
+type Phase = 'head' | 'first event' | 'stream' | 'whole' | 'body' | 'refusal' | 'over';
+
+export class Relay implements LegHandler {
+  private readonly to: Downstream;
+  private readonly events: RelayEvents;
+  private readonly first = new FirstEventReader();
+  private readonly streamEnd = new StreamEnd();
+  private phase: Phase = 'head';
+  private leg: Leg | null = null;
+  private status = 0;
+  private contentType = '';
+  private held: Buffer[] = [];
+  private heldBytes = 0;
+  private paused = false;
+  private readonly resume = (): void => {
+    this.paused = false;
+    this.leg?.resume();
+  };
+
+  constructor(to: Downstream, events: RelayEvents) {
+    this.to = to;
+    this.events = events;
+  }
+
+  attach(leg: Leg): void {
+    this.leg = leg;
+  }
+
+  /** Stops relaying; before the head nothing is told to the client, after it an error event ends the stream. */
+  stop(error: BatonError): void {
+    if (this.phase === 'over') return;
+    const { phase } = this;
+    this.phase = 'over';
+    this.leg?.abort();
+    if (phase === 'stream') endStreamWithError(this.to, clientError(error));
+    else if (phase === 'body') this.to.destroy();
+    this.events.failed(error);
+  }
+
+  head(status: number, headers: Headers): void {
+    this.status = status;
+    this.contentType = String(headers['content-type'] ?? 'application/json');
+    if (status >= 500) this.stop(new BatonError('decode_failed', `The decode engine answered ${status}.`));
+    else if (status >= 400) this.phase = 'refusal';
+    else if (status >= 300) this.stop(new BatonError('upstream_protocol', `The engine answered ${status}.`));
+    else this.phase = this.contentType.startsWith('text/event-stream') ? 'first event' : 'whole';
+  }
+
+  data(chunk: Buffer): void {
+    if (this.phase === 'stream') this.relay(chunk);
+    else if (this.phase === 'first event') this.firstEvent(chunk);
+    else if (this.phase === 'body') this.write(chunk);
+    else this.hold(chunk);
+  }
+
+  end(): void {
+    const { phase } = this;
+    if (phase === 'first event') {
+      this.stop(
+        new BatonError('upstream_protocol', 'The engine ended its event stream before the first event.'),
+      );
+    } else if (phase === 'stream') {
+      if (!this.streamEnd.done) {
+        this.stop(interrupted('it ended without [DONE]'));
+        return;
+      }
+      this.finish();
+    } else if (phase === 'body') this.finish();
+    else if (phase === 'whole') {
+      const body = this.taken();
+      this.to.head(this.status, this.headers(body.length));
+      this.to.end(body);
+      this.over();
+    } else if (phase === 'refusal') {
+      this.phase = 'over';
+      this.events.refused({ status: this.status, contentType: this.contentType, body: this.taken() });
+    }
+  }
+
+  failed({ reason, sent }: { reason: string; sent: boolean }): void {
+    if (this.phase !== 'over') this.events.broken(sent);
+    if (this.phase === 'stream' || this.phase === 'body') this.stop(interrupted(reason));
+    else
+      this.stop(
+        new BatonError('decode_failed', `The decode engine failed before its first token (${reason}).`),
+      );
+  }
+
+  private firstEvent(chunk: Buffer): void {
+    const event = this.first.push(chunk);
+    if (event.kind === 'good') {
+      this.phase = 'stream';
+      this.to.head(this.status, this.headers(null));
+      this.relay(event.bytes);
+    } else if (event.kind === 'error') {
+      this.leg?.abort();
+      if (event.status >= 500) {
+        this.stop(new BatonError('decode_failed', 'The decode engine answered an error as its first event.'));
+        return;
+      }
+      this.phase = 'over';
+      this.events.refused({ status: event.status, contentType: 'application/json', body: event.body });
+    } else if (event.kind === 'too_long') {
+      this.stop(new BatonError('upstream_protocol', 'The first event of the engine exceeds the bound.'));
+    }
+  }
+
+  private relay(chunk: Buffer): void {
+    const error = errorEventEnd(chunk);
+    if (error < 0) {
+      this.streamEnd.seen(chunk);
+      this.write(chunk);
+      return;
+    }
+    // The engine's own error event is the last thing that the client gets: no [DONE] after it.
+    this.phase = 'over';
+    this.leg?.abort();
+    this.to.end(chunk.subarray(0, error));
+    this.events.failed(interrupted('it sent an error event'));
+  }
+
+  private write(chunk: Buffer): void {
+    if (this.to.write(chunk) || this.paused) return;
+    this.paused = true;
+    this.leg?.pause();
+    this.to.onDrain(this.resume);
+  }
+
+  /** Short answers are held whole, so that an engine's death can still be mended; long ones begin to flow. */
+  private hold(chunk: Buffer): void {
+    this.held.push(chunk);
+    this.heldBytes += chunk.length;
+    if (this.heldBytes <= LIMITS.legAnswerBytesMax) return;
+    if (this.phase === 'refusal') {
+      this.stop(new BatonError('upstream_protocol', 'The refusal of the engine exceeds the bound.'));
+      return;
+    }
+    this.phase = 'body';
+    this.to.head(this.status, this.headers(null));
+    this.write(this.taken());
+  }
+
+  private taken(): Buffer {
+    const { held } = this;
+    this.held = [];
+    return held.length === 1 && held[0] !== undefined ? held[0] : Buffer.concat(held);
+  }
+
+  private headers(length: number | null): string[] {
+    const headers = this.events.good();
+    headers.push('content-type', this.contentType);
+    if (length === null) headers.push('cache-control', 'no-cache');
+    else headers.push('content-length', String(length));
+    return headers;
+  }
+
+  private finish(): void {
+    this.to.end();
+    this.over();
+  }
+
+  private over(): void {
+    this.phase = 'over';
+    this.events.done();
+  }
+}
+
+function interrupted(why: string): BatonError {
+  return new BatonError('decode_interrupted', `The decode engine failed after its first token (${why}).`);
+}

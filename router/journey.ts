@@ -1,0 +1,138 @@
+// A request's journey: the one ordered list of its stages, and the one place that decides whether a failed attempt is placed
+// again.
+import { BatonError } from '#core/errors.ts';
+import { answerAsEngine, answerError, clientError } from './api/errors.ts';
+import { ROUTER_LIMITS } from './limits.ts';
+import type { RequestContext } from './request.ts';
+import { admit } from './stages/admit.ts';
+import { decisionHeader, decode } from './stages/decode.ts';
+import { handoff } from './stages/handoff.ts';
+import { match } from './stages/match.ts';
+import { place } from './stages/place.ts';
+import { prefill } from './stages/prefill.ts';
+import { render } from './stages/render.ts';
+import { reserve } from './stages/reserve.ts';
+import { settle, settleAttempt } from './stages/settle.ts';
+import type { Stage, World } from './world.ts';
+
+interface Entry {
+  name: string;
+  run: Stage;
+  /** Skipped where prefill and decode are one leg. */
+  handoffOnly?: boolean;
+}
+
+const STAGES: readonly Entry[] = [
+  { name: 'admit', run: admit },
+  { name: 'render', run: render },
+  { name: 'match', run: match },
+  { name: 'place', run: place },
+  { name: 'reserve', run: reserve, handoffOnly: true },
+  { name: 'prefill', run: prefill, handoffOnly: true },
+  { name: 'handoff', run: handoff, handoffOnly: true },
+  { name: 'decode', run: decode },
+];
+// A new attempt begins here: what has landed meanwhile counts.
+const RETRY_FROM = STAGES.findIndex(({ name }) => name === 'match');
+
+export interface RetryFacts {
+  /** Was anything sent upstream in the attempt that failed? */
+  sentUpstream: boolean;
+  /** Were headers sent downstream? */
+  headersSent: boolean;
+  /** Attempts so far that sent something to an engine, and those that did not. */
+  sentAttempts: number;
+  unsentAttempts: number;
+  attemptsMax: number;
+}
+
+/**
+ * Whether a failed attempt may be placed again: what the table calls retryable, never after the head went out. Attempts that
+ * made an engine work have the configured bound; a refused reservation costs little and has its own.
+ */
+export function mayRetry(error: BatonError, facts: RetryFacts): boolean {
+  if (facts.headersSent || !error.entry.retryable) return false;
+  return facts.sentUpstream
+    ? facts.sentAttempts < facts.attemptsMax
+    : facts.unsentAttempts < ROUTER_LIMITS.unsentAttemptsMax;
+}
+
+/** Runs one request to its end; never rejects. */
+export async function runJourney(ctx: RequestContext, world: World): Promise<void> {
+  let failure: BatonError | null = null;
+  try {
+    await runStages(ctx, world);
+  } catch (thrown) {
+    failure = BatonError.from(thrown);
+    if (failure.code === 'internal')
+      world.log.error({ request: ctx.id, error: described(thrown) }, 'a defect ended this request');
+  }
+  settleAttempt(ctx, world, failure);
+  if (failure !== null) answer(ctx, world, failure);
+  ctx.record.enter('settle', world.clock.now());
+  settle(ctx, world, failure);
+}
+
+async function runStages(ctx: RequestContext, world: World): Promise<void> {
+  let earlier: BatonError | null = null;
+  for (let at = 0; at < STAGES.length; at++) {
+    const stage = STAGES[at];
+    if (stage === undefined || (stage.handoffOnly === true && ctx.attempt?.prefill === null)) continue;
+    ctx.record.enter(stage.name, world.clock.now());
+    try {
+      ctx.cancel.check();
+      const running = stage.run(ctx, world);
+      if (running !== undefined) await running;
+    } catch (thrown) {
+      const error = BatonError.from(thrown);
+      // That nothing is left to place on says less than why the last attempt failed.
+      if (stage.name === 'place') throw earlier ?? thrown;
+      // Before the first placement there is nothing to place again.
+      if (ctx.attempt === null || !again(ctx, world, error)) throw thrown;
+      earlier = error;
+      at = RETRY_FROM - 1;
+    }
+  }
+}
+
+/** Gives the attempt up; true: place again. */
+function again(ctx: RequestContext, world: World, error: BatonError): boolean {
+  if (ctx.attempt?.sentUpstream === true) ctx.sentAttempts++;
+  const facts: RetryFacts = {
+    sentUpstream: ctx.attempt?.sentUpstream ?? false,
+    headersSent: ctx.downstream.headersSent,
+    sentAttempts: ctx.sentAttempts,
+    unsentAttempts: ctx.attempts - ctx.sentAttempts,
+    attemptsMax: world.settings.limits.attempts,
+  };
+  settleAttempt(ctx, world, error);
+  if (ctx.cancel.error !== null || !mayRetry(error, facts)) return false;
+  world.metrics.add('baton_router_retries_total', 1, { code: error.code });
+  world.log.info({ request: ctx.id, attempt: ctx.attempts, code: error.code }, 'placed again');
+  return true;
+}
+
+/** Tells the client, unless it left or has been told by the end of its stream. */
+function answer(ctx: RequestContext, world: World, failure: BatonError): void {
+  world.log.info({ request: ctx.id, code: failure.code, attempts: ctx.attempts }, 'request failed');
+  if (failure.code === 'client_closed' || ctx.downstream.headersSent) return;
+  const { refusal } = ctx;
+  if (failure.code === 'upstream_refused' && refusal?.contentType.includes('json') === true) {
+    answerAsEngine(ctx.downstream, ctx.id, refusal, decisionHeader(ctx));
+    return;
+  }
+  answerError(ctx.downstream, ctx.id, clientError(failure), decisionHeader(ctx));
+}
+
+// A stack names files and lines, never bodies; the message of a foreign error may quote one.
+function described(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return 'not an Error';
+  const cause = thrown.cause instanceof Error ? thrown.cause : thrown;
+  return [
+    cause.name,
+    ...(cause.stack ?? '')
+      .split('\n')
+      .filter((line) => /^\s+at /.test(line))
+      .slice(0, 8),
+  ].join(' ');
+}

@@ -1,0 +1,144 @@
+// What became of the last requests, for /debug/requests/ID: stages with times, placements, the ticket and its timeline. Never
+// a word of prompt or answer.
+import type { Decision } from './placement/decide.ts';
+import { explain } from './placement/explain.ts';
+import type { Ticket } from './tickets.ts';
+import { mergeTimeline } from './timeline.ts';
+
+export interface StageTime {
+  stage: string;
+  attempt: number;
+  start: number;
+  end: number | null;
+}
+
+export interface AttemptRecord {
+  decision: Decision;
+  mode: string;
+  match: Readonly<Record<string, number>>;
+  ticket: Ticket | null;
+  error: string | null;
+}
+
+export class JourneyRecord {
+  readonly id: string;
+  readonly start: number;
+  endpoint = '';
+  tenant = '';
+  model = '';
+  stream = false;
+  promptTokens = 0;
+  /** 'ok' or a code of the error table; null while it runs. */
+  code: string | null = null;
+  firstToken: number | null = null;
+  end: number | null = null;
+  /** Why the prompt has no name; null: it has one. */
+  unnamed: string | null = null;
+  readonly stages: StageTime[] = [];
+  readonly attempts: AttemptRecord[] = [];
+
+  constructor(id: string, start: number) {
+    this.id = id;
+    this.start = start;
+  }
+
+  enter(stage: string, now: number): void {
+    this.leave(now);
+    this.stages.push({ stage, attempt: this.attempts.length, start: now, end: null });
+  }
+
+  leave(now: number): void {
+    const last = this.stages.at(-1);
+    if (last !== undefined) last.end ??= now;
+  }
+
+  /** Milliseconds since the request arrived. */
+  toJson(): string {
+    const at = (time: number | null): number | null => (time === null ? null : micro(time - this.start));
+    const ticket = this.attempts.findLast((attempt) => attempt.ticket !== null)?.ticket ?? null;
+    return JSON.stringify({
+      id: this.id,
+      endpoint: this.endpoint,
+      tenant: this.tenant,
+      model: this.model,
+      stream: this.stream,
+      code: this.code,
+      unnamed: this.unnamed,
+      prompt_tokens: this.promptTokens,
+      cached_tokens: this.attempts.at(-1)?.decision.chosen?.cachedTokens ?? 0,
+      first_token_ms: at(this.firstToken),
+      total_ms: at(this.end),
+      stages: this.stages.map(({ stage, attempt, start, end }) => ({
+        stage,
+        attempt,
+        start_ms: at(start),
+        end_ms: at(end),
+      })),
+      attempts: this.attempts.map((attempt, i) => this.attemptJson(attempt, i + 1)),
+      ticket: ticket === null ? null : ticketJson(ticket),
+    });
+  }
+
+  private attemptJson(attempt: AttemptRecord, number: number): object {
+    const { decision, mode, match, ticket, error } = attempt;
+    const { promptTokens } = this;
+    return {
+      kind: decision.chosen?.kind ?? null,
+      prefill: decision.chosen?.prefill ?? null,
+      decode: decision.chosen?.decode ?? null,
+      ticket: ticket?.hex ?? null,
+      error,
+      decision: JSON.parse(explain(decision, { attempt: number, mode, promptTokens, match })) as object,
+    };
+  }
+}
+
+function ticketJson(ticket: Ticket): object {
+  const { sourceReport, targetReport } = ticket;
+  const timeline = targetReport === null ? null : mergeTimeline(sourceReport, targetReport);
+  return {
+    id: ticket.hex,
+    source_node: ticket.nodes.source,
+    target_node: ticket.nodes.target,
+    state: targetReport?.state ?? ticket.state,
+    reason: ticket.reason,
+    chunks: ticket.need.length,
+    chunks_needed: ticket.needed,
+    chunks_landed: targetReport?.chunksLanded ?? ticket.landedChunks,
+    bytes_out: sourceReport?.bytesOut ?? targetReport?.bytesOut ?? 0,
+    bytes_in: targetReport?.bytesIn ?? 0,
+    runs_resent: sourceReport?.runsResent ?? 0,
+    claims: targetReport?.claims ?? 0,
+    reported: targetReport !== null,
+    transfer_ms: timeline?.transfer_ms ?? null,
+    exposed_ms: timeline?.exposed_ms ?? null,
+    clock_offset_ns: timeline?.clock_offset_ns ?? 0,
+    layers: timeline?.layers ?? [],
+  };
+}
+
+function micro(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
+/** The last journeys by request id. */
+export class Journeys {
+  private readonly kept = new Map<string, JourneyRecord>();
+  private readonly max: number;
+
+  constructor(max: number) {
+    this.max = max;
+  }
+
+  add(record: JourneyRecord): void {
+    this.kept.delete(record.id);
+    this.kept.set(record.id, record);
+    if (this.kept.size <= this.max) return;
+    const oldest = this.kept.keys().next().value;
+    if (oldest !== undefined) this.kept.delete(oldest);
+  }
+
+  get(id: string): JourneyRecord | null {
+    return this.kept.get(id) ?? null;
+  }
+}

@@ -1,0 +1,52 @@
+// Every bound and pace of the router that is neither configuration nor in core/limits.ts, with its unit.
+
+export const ROUTER_LIMITS = {
+  /** Pace of the one coarse timer: deadlines, watchdogs, lease renewals, ms. */
+  tickMs: 100,
+  /** Health probe of an engine: pause between two, bound of one, failures until it counts as down. */
+  probeMs: 1000,
+  probeTimeoutMs: 1000,
+  probeFailuresMax: 2,
+  /** Idle connections are kept this long, to clients and to engines, ms. */
+  clientIdleMs: 75_000,
+  engineIdleMs: 10_000,
+  /** Pace at which Node looks for slow headers and bodies, ms. */
+  slowCheckMs: 2000,
+  /** Body of a refused request read and thrown away, bytes; then the connection ends. */
+  discardBytesMax: 16 * 1024 * 1024,
+  /** Retry-After where nobody knows better, s. */
+  retryAfterSeconds: 1,
+  /** Output tokens counted against a decode engine's room when the request names no bound. */
+  outputTokensAssumed: 256,
+  /** Body bytes per token where the prompt was not rendered. */
+  bytesPerTokenAssumed: 4,
+  /** Attempts of one request whose reservation was refused, so that no engine saw them. */
+  unsentAttemptsMax: 8,
+  /** Roots kept, one per tenant and namespace. */
+  rootsKeptMax: 4096,
+  /** Prompts per request, stop strings per request. */
+  promptsMax: 64,
+  stopsMax: 16,
+  /** Bytes of a client's request id and of its cache salt. */
+  requestIdBytesMax: 128,
+  cacheSaltBytesMax: 1024,
+  /** Key mismatches in a row until rendering is off for a model. */
+  keyMismatchesMax: 3,
+  /** Tickets whose reports are awaited after their request ended, and for how long, ms. */
+  ticketsKeptMax: 8192,
+  reportWaitMs: 30_000,
+  /** Uncached tokens that a leg must have for its time to count as a prefill rate. */
+  rateTokensMin: 128,
+  /** Bytes that a ticket must have moved for its times to count as a transfer rate. */
+  rateBytesMin: 1024 * 1024,
+  /** Weight of a new measurement. */
+  rateWeight: 0.3,
+  /** Transfer rates kept, one per target node. */
+  rateNodesMax: 1024,
+  /** What one running sequence of a decode engine adds to the first token, ms. */
+  runningCostMs: 1,
+  /** Share of its prefill time that a prompt costs the sequences which its decode engine runs. */
+  interference: 0.5,
+  /** Candidates shown in an explanation. */
+  candidatesShownMax: 16,
+} as const;

@@ -1,0 +1,152 @@
+// Starts a router: reads what is configured, connects engines and services, listens.
+import { requireLoopbackWithoutKey } from '#core/config.ts';
+import type { Clock } from '#core/clock.ts';
+import { BatonError } from '#core/errors.ts';
+import { LIMITS } from '#core/limits.ts';
+import type { Logger } from '#core/log.ts';
+import { createMetrics } from '#core/metrics.ts';
+import type { Random } from '#core/random.ts';
+import type { RouterSettings, Settings } from '#core/settings.ts';
+import { connectService } from '#transfer/client.ts';
+import { adminHandler } from './admin.ts';
+import { Admission } from './admission.ts';
+import { createEdgeServer } from './edge/server.ts';
+import type { Upstream } from './edge/contract.ts';
+import { createUpstream } from './edge/upstream.ts';
+import { ChunkIndex } from './index/index.ts';
+import { Journeys } from './journeys.ts';
+import { ROUTER_METRICS } from './metrics.ts';
+import { createModels } from './models.ts';
+import { Rates } from './placement/rates.ts';
+import { Pools } from './pools.ts';
+import { publicHandler } from './server.ts';
+import { createRequestIds } from './request-ids.ts';
+import { Roots } from './roots.ts';
+import { Services, type LinkFactory } from './services.ts';
+import { renewTicket } from './stages/settle.ts';
+import { createTenants } from './tenants.ts';
+import { Tickets } from './tickets.ts';
+import { Watch } from './watch.ts';
+import type { World } from './world.ts';
+
+export interface RouterOptions {
+  /** Cluster keys, the proving one first. */
+  keys: readonly Uint8Array[];
+  log: Logger;
+  clock: Clock;
+  random: Random;
+  /** Other carriers than gRPC, for tests and the simulation. */
+  makeLink?: LinkFactory;
+  upstream?: Upstream;
+}
+
+export interface RunningRouter {
+  url: string;
+  adminUrl: string;
+  /** Admits nothing more; what runs ends by itself or, after drain_ms, with `shutting_down`. */
+  drain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function runRouter(config: Settings, options: RouterOptions): Promise<RunningRouter> {
+  const settings = config.router;
+  check(settings, options.keys);
+  const world = await createWorld(config, options);
+  await world.pools.start();
+  const close = async (): Promise<void> => {
+    world.pools.close();
+    await world.services.close();
+    await world.upstream.close();
+  };
+  try {
+    const server = await createEdgeServer(settings.host, settings.port, publicHandler(world));
+    const admin = await createEdgeServer(settings.admin.host, settings.admin.port, adminHandler(world)).catch(
+      async (error: unknown) => {
+        await server.close();
+        throw error;
+      },
+    );
+    return {
+      url: server.url,
+      adminUrl: admin.url,
+      drain: () => drain(world),
+      close: async () => {
+        world.watch.cancelAll(new BatonError('shutting_down'));
+        await server.close();
+        await admin.close();
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function createWorld(
+  config: Settings,
+  { keys, log, clock, random, ...carriers }: RouterOptions,
+): Promise<World> {
+  const settings = config.router;
+  const { placement, timeouts } = settings;
+  const rates = new Rates({
+    prefillTokensPerS: placement.prefill_tokens_per_s,
+    transferBytesPerS: placement.transfer_bytes_per_s,
+  });
+  const tenants = createTenants(config.tenants, keys[0] ?? null, random);
+  const upstream = carriers.upstream ?? createUpstream({ connectMs: timeouts.connect_ms });
+  const pools = new Pools({ entries: settings.engines, rates, upstream, clock, log });
+  const models = await createModels(settings.models, pools, log);
+  const tickets = new Tickets(clock);
+  const index = new ChunkIndex(LIMITS.indexKeysMax);
+  const makeLink: LinkFactory =
+    carriers.makeLink ??
+    ((entry, events) =>
+      connectService({ ...entry, router: settings.name, keys, clock, random, log, events }));
+  const services = new Services({ entries: settings.services, makeLink, pools, tickets, index, log });
+  const watch = new Watch(clock, timeouts.lease_ms, (ctx) => {
+    renewTicket(ctx, services, timeouts.lease_ms);
+  });
+  return {
+    settings, clock, random, log, upstream, tenants, models, pools, services, tickets, index, rates, watch,
+    roots: new Roots(),
+    newRequestId: createRequestIds(random),
+    admission: new Admission(settings.limits),
+    journeys: new Journeys(LIMITS.journeysKeptMax),
+    metrics: createMetrics(ROUTER_METRICS),
+  }; // prettier-ignore
+}
+
+async function drain(world: World): Promise<void> {
+  const { clock, admission, watch } = world;
+  const timer = clock.after(world.settings.timeouts.drain_ms, () => {
+    watch.cancelAll(new BatonError('shutting_down'));
+  });
+  await admission.drain();
+  timer.cancel();
+}
+
+/** What the schema cannot see: names that refer to each other. */
+function check(settings: RouterSettings, keys: readonly Uint8Array[]): void {
+  requireLoopbackWithoutKey(keys, 'router.host', settings.host);
+  requireLoopbackWithoutKey(keys, 'router.admin.host', settings.admin.host);
+  if (settings.engines.length === 0)
+    throw new BatonError('bad_config', 'router.engines: none is listed: list at least one engine');
+  unique('router.engines', settings.engines.map(({ name }) => name)); // prettier-ignore
+  unique('router.services', settings.services.map(({ node }) => node)); // prettier-ignore
+  unique('router.models', settings.models.map(({ name }) => name)); // prettier-ignore
+  const nodes = new Set(settings.services.map(({ node }) => node));
+  for (const { name, node } of settings.engines) {
+    if (node === null || nodes.has(node)) continue;
+    throw new BatonError(
+      'bad_config',
+      `router.engines: ${name} has node = "${node}": list that node in router.services, or leave node out`,
+    );
+  }
+}
+
+function unique(key: string, names: readonly string[]): void {
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined)
+    throw new BatonError('bad_config', `${key}: "${twice}" is listed twice: give each its own name`);
+}

@@ -1,0 +1,87 @@
+// The models that engines serve: their renderers, and the namespace that prompts are named for.
+import type { Logger } from '#core/log.ts';
+import { createRenderer, type Renderer } from '#core/render.ts';
+import type { RouterSettings } from '#core/settings.ts';
+import { ROUTER_LIMITS } from './limits.ts';
+import type { Engine } from './pools.ts';
+
+const MODEL_LEN_DEFAULT = 16_384;
+
+export class Model {
+  readonly name: string;
+  readonly maxModelLen: number;
+  readonly engines: readonly Engine[];
+  private readonly ownRenderer: Renderer | null;
+  mismatches = 0;
+  mismatchesTotal = 0;
+
+  constructor(name: string, maxModelLen: number, engines: readonly Engine[], renderer: Renderer | null) {
+    this.name = name;
+    this.maxModelLen = maxModelLen;
+    this.engines = engines;
+    this.ownRenderer = renderer;
+  }
+
+  /** Null: the engine renders, nothing is named. */
+  get renderer(): Renderer | null {
+    return this.renderingOff ? null : this.ownRenderer;
+  }
+
+  /** Engines derived other keys so often that rendering stays off until the router is started anew. */
+  get renderingOff(): boolean {
+    return this.mismatches >= ROUTER_LIMITS.keyMismatchesMax;
+  }
+
+  sawMismatch(): void {
+    this.mismatchesTotal++;
+    this.mismatches++;
+  }
+
+  sawMatch(): void {
+    if (!this.renderingOff) this.mismatches = 0;
+  }
+
+  /** Hex: that of a complete pair, else of any decode engine that is attached; null: none is. */
+  get namespace(): string | null {
+    let any: string | null = null;
+    for (const decode of this.engines) {
+      if (decode.namespace === null || decode.role === 'prefill' || !decode.healthy) continue;
+      if (this.hasPrefillFor(decode)) return decode.namespace;
+      any ??= decode.namespace;
+    }
+    return any;
+  }
+
+  hasPrefillFor(decode: Engine): boolean {
+    return this.engines.some(
+      (e) =>
+        e !== decode &&
+        e.healthy &&
+        e.role !== 'decode' &&
+        e.namespace !== null &&
+        e.namespace === decode.namespace,
+    );
+  }
+}
+
+/** Loads what is configured for each model that an engine serves. */
+export async function createModels(
+  configured: RouterSettings['models'],
+  pools: { models: string[]; ofModel(name: string): readonly Engine[] },
+  log: Logger,
+): Promise<Map<string, Model>> {
+  const models = new Map<string, Model>();
+  for (const name of pools.models) {
+    const settings = configured.find((model) => model.name === name);
+    const { tokenizer = null, chat_template: chatTemplate = null } = settings ?? {};
+    const renderer =
+      tokenizer !== null && chatTemplate !== null ? await createRenderer({ tokenizer, chatTemplate }) : null;
+    if (renderer === null)
+      log.info({ model: name }, 'no tokenizer is configured: engines render, prompts are unnamed');
+    models.set(
+      name,
+      new Model(name, settings?.max_model_len ?? MODEL_LEN_DEFAULT, pools.ofModel(name), renderer),
+    );
+  }
+  return models;
+}

@@ -1,0 +1,67 @@
+// What a placement is predicted to cost: milliseconds to the first token.
+import { ROUTER_LIMITS } from '../limits.ts';
+
+/** An engine as placement sees it. Lists of engines are sorted by name. */
+export interface EngineView {
+  readonly name: string;
+  readonly node: string | null;
+  readonly role: 'prefill' | 'decode' | 'both';
+  readonly healthy: boolean;
+  /** Hex of the namespace it is attached with, its service up and taking tickets; null: no handoff. */
+  readonly namespace: string | null;
+  /** KV room in tokens that nobody was promised. */
+  readonly freeTokens: number;
+  /** Uncached tokens of prompts that it still has to compute. */
+  readonly pendingTokens: number;
+  /** Requests that decode on it. */
+  readonly running: number;
+  readonly prefillTokensPerS: number;
+}
+
+export interface Transfer {
+  bytesPerToken: number;
+  layers: number;
+  bytesPerS: number;
+}
+
+export interface Cost {
+  queueMs: number;
+  prefillMs: number;
+  transferMs: number;
+  totalMs: number;
+}
+
+const computeMs = (engine: EngineView, tokens: number): number => (tokens * 1000) / engine.prefillTokensPerS;
+const decodeMs = (engine: EngineView): number => engine.running * ROUTER_LIMITS.runningCostMs;
+
+/** Prefill on the decode engine. Its own sequences wait meanwhile: a share of the prefill time is charged for them. */
+export function localCost(decode: EngineView, uncached: number): Cost {
+  const queueMs = computeMs(decode, decode.pendingTokens) + decodeMs(decode);
+  const prefillMs = computeMs(decode, uncached) * (1 + ROUTER_LIMITS.interference);
+  return { queueMs, prefillMs, transferMs: 0, totalMs: queueMs + prefillMs };
+}
+
+/** The part of a handoff that depends on the prefill engine alone. */
+export function prefillCost(prefill: EngineView, uncached: number): number {
+  return computeMs(prefill, prefill.pendingTokens + uncached);
+}
+
+/** Prefill elsewhere: layers cross while later ones are computed, so only the last one's bytes are exposed. */
+export function handoffCost(
+  prefill: EngineView,
+  decode: EngineView,
+  uncached: number,
+  lacking: number,
+  transfer: Transfer,
+  handoffMs: number,
+): Cost {
+  const queueMs = computeMs(prefill, prefill.pendingTokens) + decodeMs(decode);
+  const prefillMs = computeMs(prefill, uncached);
+  const transferMs = exposedMs(prefill, decode, lacking, transfer) + handoffMs;
+  return { queueMs, prefillMs, transferMs, totalMs: queueMs + prefillMs + transferMs };
+}
+
+function exposedMs(prefill: EngineView, decode: EngineView, lacking: number, transfer: Transfer): number {
+  if (prefill.node === decode.node) return 0;
+  return (lacking * transfer.bytesPerToken * 1000) / transfer.bytesPerS / Math.max(1, transfer.layers);
+}

@@ -1,0 +1,136 @@
+// place, as a pure function: a snapshot in, a decision with all that it weighed out.
+import { handoffCost, localCost, prefillCost, type Cost, type EngineView, type Transfer } from './cost.ts';
+
+export type PlacementMode = 'auto' | 'disaggregated' | 'local';
+
+export interface Excluded {
+  /** Engines that may not prefill, decode, or be the target of a ticket any more. */
+  prefill: ReadonlySet<string>;
+  decode: ReadonlySet<string>;
+  target: ReadonlySet<string>;
+}
+
+export interface PlaceInput {
+  engines: readonly EngineView[];
+  mode: PlacementMode;
+  /** An attempt failed: local is allowed in every mode when no pair is left. */
+  fallback: boolean;
+  /** Hex of the namespace that the prompt's keys were made for; null: unnamed, so local. */
+  namespace: string | null;
+  /** Why only local is possible whatever the mode says; null: no such reason. */
+  localBecause: string | null;
+  promptTokens: number;
+  /** Prompt and output: what a decode engine must have room for. */
+  roomTokens: number;
+  /** Tokens of this prompt that a node holds. */
+  cachedOn(node: string | null): number;
+  excluded: Excluded;
+  transferTo(node: string | null): Transfer;
+  handoffMs: number;
+  /** Uniform in [0, 1): chooses among equal costs. */
+  unit: () => number;
+}
+
+export interface Candidate extends Cost {
+  kind: 'local' | 'disaggregated';
+  prefill: string | null;
+  decode: string;
+  /** Tokens that need not be computed. */
+  cachedTokens: number;
+}
+
+export interface Decision {
+  chosen: Candidate | null;
+  candidates: Candidate[];
+  /** Why this kind, or why nothing. */
+  reason: string;
+  refusal: 'no_worker' | 'no_room' | null;
+}
+
+export function decide(input: PlaceInput): Decision {
+  const decoders = input.engines.filter(
+    (e) => e.healthy && e.role !== 'prefill' && !input.excluded.decode.has(e.name),
+  );
+  const roomy = decoders.filter((e) => e.freeTokens >= input.roomTokens);
+  const locals = (): Candidate[] => roomy.map((decode) => localCandidate(input, decode));
+  const pairs = (): Candidate[] => (input.namespace === null ? [] : pairCandidates(input, roomy));
+  const none = (): Decision => ({
+    chosen: null,
+    candidates: [],
+    reason:
+      decoders.length > 0 && roomy.length === 0 ? 'no decode engine has room' : 'no healthy engine or pair',
+    refusal: decoders.length > 0 && roomy.length === 0 ? 'no_room' : 'no_worker',
+  });
+  const pick = (candidates: Candidate[], reason: string): Decision | null => {
+    const chosen = cheapest(candidates, input.unit);
+    return chosen === null ? null : { chosen, candidates, reason, refusal: null };
+  };
+
+  if (input.localBecause !== null) return pick(locals(), input.localBecause) ?? none();
+  if (input.mode === 'local') return pick(locals(), 'mode local') ?? none();
+  if (input.mode === 'disaggregated') {
+    const forced = pick(pairs(), 'mode disaggregated');
+    if (forced !== null) return forced;
+    return (input.fallback ? pick(locals(), 'fallback: no pair is left') : null) ?? none();
+  }
+  return pick([...locals(), ...pairs()], 'lowest cost') ?? none();
+}
+
+function localCandidate(input: PlaceInput, decode: EngineView): Candidate {
+  const cachedTokens = input.namespace === null ? 0 : input.cachedOn(decode.node);
+  const cost = localCost(decode, input.promptTokens - cachedTokens);
+  return { kind: 'local', prefill: null, decode: decode.name, cachedTokens, ...cost };
+}
+
+/**
+ * For each decode engine the best prefill engine of its own node and the best of all: a cost is the sum of a prefill
+ * engine's part and a decode engine's part, except that bytes within a node are not sent.
+ */
+function pairCandidates(input: PlaceInput, roomy: readonly EngineView[]): Candidate[] {
+  const ready = (e: EngineView): boolean => e.node !== null && e.namespace === input.namespace;
+  const prefills = input.engines.filter(
+    (e) => e.healthy && e.role !== 'decode' && ready(e) && !input.excluded.prefill.has(e.name),
+  );
+  const ranked = prefills
+    .map((engine) => ({
+      engine,
+      ms: prefillCost(engine, input.promptTokens - input.cachedOn(engine.node)),
+      tie: input.unit(),
+    }))
+    .sort((a, b) => a.ms - b.ms || a.tie - b.tie);
+  const candidates: Candidate[] = [];
+  for (const decode of roomy) {
+    if (!ready(decode) || input.excluded.target.has(decode.name)) continue;
+    const others = ranked.filter(({ engine }) => engine.name !== decode.name);
+    const best = others[0]?.engine;
+    const near = others.find(({ engine }) => engine.node === decode.node)?.engine;
+    if (best !== undefined) candidates.push(pairCandidate(input, best, decode));
+    if (near !== undefined && near !== best) candidates.push(pairCandidate(input, near, decode));
+  }
+  return candidates;
+}
+
+function pairCandidate(input: PlaceInput, prefill: EngineView, decode: EngineView): Candidate {
+  const cachedTokens = input.cachedOn(prefill.node);
+  const lacking = input.promptTokens - input.cachedOn(decode.node);
+  const cost = handoffCost(
+    prefill,
+    decode,
+    input.promptTokens - cachedTokens,
+    lacking,
+    input.transferTo(decode.node),
+    input.handoffMs,
+  );
+  return { kind: 'disaggregated', prefill: prefill.name, decode: decode.name, cachedTokens, ...cost };
+}
+
+/** The lowest cost; among equal ones, in the order of names, chance chooses. */
+function cheapest(candidates: readonly Candidate[], unit: () => number): Candidate | null {
+  let best: Candidate[] = [];
+  for (const candidate of candidates) {
+    const lead = best[0];
+    if (lead === undefined || candidate.totalMs < lead.totalMs) best = [candidate];
+    else if (candidate.totalMs === lead.totalMs) best.push(candidate);
+  }
+  return best.length <= 1 ? (best[0] ?? null) : (best[Math.floor(unit() * best.length)] ?? null);
+}

@@ -1,0 +1,48 @@
+// Rates that placement predicts with: assumed until measured, then moving averages.
+import { ROUTER_LIMITS } from '../limits.ts';
+
+export interface RatesAssumed {
+  prefillTokensPerS: number;
+  transferBytesPerS: number;
+}
+
+export class Rates {
+  private readonly assumed: RatesAssumed;
+  private readonly prefill = new Map<string, number>();
+  private readonly byModel = new Map<string, number>();
+  private readonly transfer = new Map<string, number>();
+
+  constructor(assumed: RatesAssumed) {
+    this.assumed = assumed;
+  }
+
+  /** Tokens per second: this engine's, else what was seen of its model, else the assumption. */
+  prefillOf(engine: string, model: string): number {
+    return this.prefill.get(engine) ?? this.byModel.get(model) ?? this.assumed.prefillTokensPerS;
+  }
+
+  /** Bytes per second towards a node. */
+  transferTo(node: string): number {
+    return this.transfer.get(node) ?? this.assumed.transferBytesPerS;
+  }
+
+  /** One prefill that had its engine for itself. */
+  sawPrefill(engine: string, model: string, tokens: number, ms: number): void {
+    if (tokens < ROUTER_LIMITS.rateTokensMin || ms <= 0) return;
+    const rate = (tokens * 1000) / ms;
+    blend(this.prefill, engine, rate);
+    blend(this.byModel, model, rate);
+  }
+
+  /** One transfer: what stayed exposed of its last layer says how fast bytes go. */
+  sawTransfer(node: string, bytes: number, layers: number, exposedMs: number): void {
+    if (bytes < ROUTER_LIMITS.rateBytesMin || layers < 1 || exposedMs <= 0) return;
+    if (!this.transfer.has(node) && this.transfer.size >= ROUTER_LIMITS.rateNodesMax) return;
+    blend(this.transfer, node, (bytes / layers / exposedMs) * 1000);
+  }
+}
+
+function blend(rates: Map<string, number>, name: string, seen: number): void {
+  const old = rates.get(name);
+  rates.set(name, old === undefined ? seen : old + ROUTER_LIMITS.rateWeight * (seen - old));
+}

@@ -1,0 +1,153 @@
+// The configured engines, their health, and what was promised on each.
+import type { Clock, Timer } from '#core/clock.ts';
+import { hex } from '#core/ids.ts';
+import type { Logger } from '#core/log.ts';
+import type { EngineEntry } from '#core/settings.ts';
+import type { Upstream } from './edge/contract.ts';
+import { ROUTER_LIMITS } from './limits.ts';
+import type { AttachmentInfo } from './link.ts';
+import type { EngineView } from './placement/cost.ts';
+import type { Rates } from './placement/rates.ts';
+
+export class Engine implements EngineView {
+  readonly name: string;
+  readonly node: string | null;
+  readonly role: EngineEntry['role'];
+  readonly model: string;
+  readonly origin: string;
+  /** Prefix of every path, '' as a rule. */
+  readonly basePath: string;
+  readonly kvTokens: number;
+  private readonly rates: Rates;
+  healthy = false;
+  failures = 0;
+  attachment: AttachmentInfo | null = null;
+  /** Hex of the attachment's namespace while its service takes tickets. */
+  namespace: string | null = null;
+  promisedTokens = 0;
+  pendingTokens = 0;
+  running = 0;
+
+  constructor(entry: EngineEntry, rates: Rates) {
+    const url = new URL(entry.url);
+    this.name = entry.name;
+    this.node = entry.node;
+    this.role = entry.role;
+    this.model = entry.model;
+    this.origin = url.origin;
+    this.basePath = url.pathname.replace(/\/+$/, '');
+    this.kvTokens = entry.kv_tokens;
+    this.rates = rates;
+  }
+
+  get freeTokens(): number {
+    return this.kvTokens - this.promisedTokens;
+  }
+
+  get prefillTokensPerS(): number {
+    return this.rates.prefillOf(this.name, this.model);
+  }
+
+  attach(info: AttachmentInfo | null, takesTickets: boolean): void {
+    this.attachment = info;
+    this.namespace = info !== null && takesTickets ? hex(info.namespace) : null;
+  }
+}
+
+export interface PoolsOptions {
+  entries: readonly EngineEntry[];
+  rates: Rates;
+  upstream: Upstream;
+  clock: Clock;
+  log: Logger;
+}
+
+export class Pools {
+  readonly engines: readonly Engine[];
+  private readonly byName = new Map<string, Engine>();
+  private readonly byModel = new Map<string, Engine[]>();
+  private readonly options: PoolsOptions;
+  private readonly timers = new Map<Engine, Timer>();
+  private readonly probing = new Set<Engine>();
+  private closed = false;
+
+  constructor(options: PoolsOptions) {
+    this.options = options;
+    this.engines = options.entries
+      .map((entry) => new Engine(entry, options.rates))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const engine of this.engines) {
+      this.byName.set(engine.name, engine);
+      const pool = this.byModel.get(engine.model);
+      if (pool === undefined) this.byModel.set(engine.model, [engine]);
+      else pool.push(engine);
+    }
+  }
+
+  get models(): string[] {
+    return [...this.byModel.keys()].sort();
+  }
+
+  engine(name: string): Engine | null {
+    return this.byName.get(name) ?? null;
+  }
+
+  ofModel(model: string): readonly Engine[] {
+    return this.byModel.get(model) ?? [];
+  }
+
+  ofNode(node: string): Engine[] {
+    return this.engines.filter((engine) => engine.node === node);
+  }
+
+  /** Probes every engine once; then each again and again. */
+  async start(): Promise<void> {
+    await Promise.all(this.engines.map((engine) => this.probe(engine)));
+  }
+
+  /** A leg could not reach this engine: it is down until a probe says otherwise. */
+  unreachable(engine: Engine): void {
+    this.judge(engine, false, ROUTER_LIMITS.probeFailuresMax);
+  }
+
+  /** A leg broke: look now instead of at the next turn. */
+  suspect(engine: Engine): void {
+    void this.probe(engine);
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const timer of this.timers.values()) timer.cancel();
+    this.timers.clear();
+  }
+
+  private async probe(engine: Engine): Promise<void> {
+    if (this.probing.has(engine)) return;
+    this.probing.add(engine);
+    this.timers.get(engine)?.cancel();
+    const up = await this.answers(engine);
+    this.probing.delete(engine);
+    if (this.closed) return;
+    this.judge(engine, up, 1);
+    const again = this.options.clock.after(ROUTER_LIMITS.probeMs, () => void this.probe(engine));
+    this.timers.set(engine, again);
+  }
+
+  private async answers(engine: Engine): Promise<boolean> {
+    try {
+      const path = `${engine.basePath}/health`;
+      const status = await this.options.upstream.probe(engine.origin, path, ROUTER_LIMITS.probeTimeoutMs);
+      return status >= 200 && status < 300;
+    } catch {
+      return false;
+    }
+  }
+
+  private judge(engine: Engine, up: boolean, weight: number): void {
+    engine.failures = up ? 0 : engine.failures + weight;
+    const healthy = up || (engine.healthy && engine.failures < ROUTER_LIMITS.probeFailuresMax);
+    if (healthy === engine.healthy) return;
+    engine.healthy = healthy;
+    this.options.log.info({ engine: engine.name, healthy }, healthy ? 'engine is up' : 'engine is down');
+  }
+}

@@ -1,0 +1,141 @@
+// All that one request carries through its journey. Stages keep nothing of their own; each field names who fills and who
+// reads it. The stages: admit → render → match → place → reserve → prefill → handoff → decode → settle.
+import type { ScannedObject } from './api/json-scan.ts';
+import type { ChatPrompt } from './api/chat.ts';
+import type { CompletionPrompt } from './api/completions.ts';
+import type { Params } from './api/params.ts';
+import { Cancel } from './cancel.ts';
+import type { Downstream, EdgeRequest, EngineAnswer, Leg } from './edge/contract.ts';
+import type { CollectedLeg } from './edge/collect.ts';
+import type { JourneyRecord } from './journeys.ts';
+import type { Model } from './models.ts';
+import type { PlacementMode } from './placement/decide.ts';
+import type { Engine } from './pools.ts';
+import type { Tenant } from './tenants.ts';
+import type { Ticket } from './tickets.ts';
+
+export type Endpoint = 'chat' | 'completions';
+
+/** A prompt's names. */
+export interface Named {
+  /** Hex of the namespace digest. */
+  namespaceHex: string;
+  namespace: Uint8Array;
+  chunkTokens: number;
+  /** n × 32 bytes. */
+  keys: Uint8Array;
+  /** Tokens per chunk. */
+  counts: Uint32Array;
+  /** The ids as JSON. */
+  idsJson: string;
+}
+
+/** One placement and what was begun for it. Filled by place, reserve, prefill and decode; released by settle. */
+export class Attempt {
+  /** place → all: null in a local placement. */
+  readonly prefill: Engine | null;
+  readonly decode: Engine;
+  /** place → settle, decode: tokens counted as pending on the engine that computes the prompt. */
+  pending: number;
+  /** place → prefill, decode: that engine had nothing else to compute, so its time is a rate. */
+  readonly alone: boolean;
+  /** place → settle: tokens promised on the decode engine. */
+  readonly room: number;
+  /** reserve → prefill, handoff, decode, settle. */
+  ticket: Ticket | null = null;
+  /** prefill → handoff, settle. */
+  prefillLeg: CollectedLeg | null = null;
+  /** decode → settle. */
+  decodeLeg: Leg | null = null;
+  /** Any leg's request reached a connection. */
+  sentUpstream = false;
+
+  constructor(prefill: Engine | null, decode: Engine, pending: number, alone: boolean, room: number) {
+    this.prefill = prefill;
+    this.decode = decode;
+    this.pending = pending;
+    this.alone = alone;
+    this.room = room;
+  }
+
+  get computing(): Engine {
+    return this.prefill ?? this.decode;
+  }
+}
+
+export class RequestContext {
+  readonly id: string;
+  readonly endpoint: Endpoint;
+  readonly edge: EdgeRequest;
+  readonly downstream: Downstream;
+  readonly arrived: number;
+  readonly deadline: number;
+  readonly record: JourneyRecord;
+  readonly cancel = new Cancel();
+
+  /** admit → settle: what admission counted. */
+  admitted = false;
+  bytesTaken = 0;
+  /** render → settle. */
+  tokensTaken = 0;
+
+  /** admit → render, reserve. */
+  tenant: Tenant | null = null;
+  /** admit → place: mode by a trusted caller, and whether it wants the decision explained. */
+  mode: PlacementMode | null = null;
+  explain = false;
+  /** admit → render, dialects. */
+  body: ScannedObject | null = null;
+  params: Params | null = null;
+  prompt: ChatPrompt | CompletionPrompt | null = null;
+  model: Model | null = null;
+
+  /** render → dialects: the engine's cache salt. */
+  rootHex = '';
+  /** render → match, place, reserve, dialects. Null: unnamed. */
+  named: Named | null = null;
+  /** render, journey → place: why only local is possible. */
+  localBecause: string | null = null;
+  /** render → place: counted where named, else estimated. */
+  promptTokens = 0;
+  outputTokens = 0;
+
+  /** match → place: tokens of this prompt that each node holds. */
+  held: ReadonlyMap<string, number> = new Map();
+
+  /** journey → place: engines that failed this request. */
+  readonly excluded = { prefill: new Set<string>(), decode: new Set<string>(), target: new Set<string>() };
+  attempt: Attempt | null = null;
+  attempts = 0;
+  /** journey: attempts that sent something to an engine. */
+  sentAttempts = 0;
+  /** decode, handoff → journey: an engine's own judgement on the request, relayed as it is. */
+  refusal: EngineAnswer | null = null;
+  /** One wait at a time has a watchdog: fired by the coarse timer when its time has come. */
+  alarm: { at: number; ring: () => void } | null = null;
+  renewAt = 0;
+
+  constructor(
+    id: string,
+    endpoint: Endpoint,
+    edge: EdgeRequest,
+    downstream: Downstream,
+    now: number,
+    deadline: number,
+    record: JourneyRecord,
+  ) {
+    this.id = id;
+    this.endpoint = endpoint;
+    this.edge = edge;
+    this.downstream = downstream;
+    this.arrived = now;
+    this.deadline = deadline;
+    this.record = record;
+  }
+}
+
+/** A field that an earlier stage has filled. */
+export function filled<T>(value: T | null, what: string): T {
+  if (value === null) throw new Error(`${what} is missing: stages ran out of order`);
+  return value;
+}

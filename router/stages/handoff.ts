@@ -1,0 +1,94 @@
+// handoff: waits until everything has landed at the target. The prefill leg's own answer is not waited for; its failure, the
+// ticket's, and silence end the attempt.
+import { BatonError } from '#core/errors.ts';
+import type { Collected } from '../edge/collect.ts';
+import { filled, type Attempt, type RequestContext } from '../request.ts';
+import type { Ticket } from '../tickets.ts';
+import type { World } from '../world.ts';
+
+export async function handoff(ctx: RequestContext, world: World): Promise<void> {
+  const attempt = filled(ctx.attempt, 'attempt');
+  const { ticket } = attempt;
+  if (ticket === null || ticket.needed === 0) return;
+  try {
+    await landed(ctx, world, attempt, ticket);
+    ctx.model?.sawMatch();
+  } catch (error) {
+    exclude(ctx, world, attempt, BatonError.from(error));
+    throw error;
+  } finally {
+    ticket.onLanded = ticket.onFailed = ticket.onProgress = null;
+    ctx.alarm = null;
+    const { computing } = attempt;
+    computing.pendingTokens -= attempt.pending;
+    attempt.pending = 0;
+  }
+}
+
+function landed(ctx: RequestContext, world: World, attempt: Attempt, ticket: Ticket): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+  const { handoff_idle_ms: idleMs } = world.settings.timeouts;
+  const silent = (): void => {
+    reject(new BatonError('prefill_failed', `No progress of the prefill or its transfer for ${idleMs} ms.`));
+  };
+  const again = (): void => {
+    ctx.alarm = { at: world.clock.now() + idleMs, ring: silent };
+  };
+  again();
+  ticket.onProgress = again;
+  ticket.onLanded = () => {
+    resolve(undefined);
+  };
+  ticket.onFailed = reject;
+  const off = ctx.cancel.on(reject);
+  void attempt.prefillLeg?.answer.then((collected) => {
+    const failure = judge(ctx, world, attempt, collected);
+    if (failure === null) again();
+    else reject(failure);
+  });
+  if (ticket.landed) resolve(undefined);
+  else if (ticket.failure !== null) reject(ticket.failure);
+  return promise.finally(off);
+}
+
+/** Null: the prompt was computed; what is left of it is on its way. */
+function judge(ctx: RequestContext, world: World, attempt: Attempt, collected: Collected): BatonError | null {
+  const { prefill } = attempt;
+  if (collected.ok) {
+    const { status } = collected.answer;
+    if (status === 200) return null;
+    if (status >= 400 && status < 500) {
+      ctx.refusal = collected.answer;
+      return new BatonError('upstream_refused');
+    }
+    return new BatonError('prefill_failed', `The prefill engine answered ${status}.`);
+  }
+  if (prefill !== null) {
+    if (collected.sent) world.pools.suspect(prefill);
+    else world.pools.unreachable(prefill);
+  }
+  return new BatonError(
+    'prefill_failed',
+    `The prefill engine failed before the prompt was computed (${collected.reason}).`,
+  );
+}
+
+/** Whom the next placement leaves out; a key mismatch concerns nobody but the names. */
+function exclude(ctx: RequestContext, world: World, attempt: Attempt, error: BatonError): void {
+  const { prefill, decode } = attempt;
+  if (error.code === 'key_mismatch') {
+    ctx.localBecause = 'key mismatch';
+    ctx.named = null;
+    ctx.model?.sawMismatch();
+    world.metrics.add('baton_router_key_mismatches_total', 1, { model: ctx.model?.name ?? '' });
+    return;
+  }
+  const role = attempt.ticket?.failedRole ?? null;
+  // A target's word on its lane or peer speaks of the source; on its own engine or stream it speaks of itself.
+  const targetsOwn = role === 'target' && (error.code === 'engine_gone' || error.code === 'service_lost');
+  if (targetsOwn || role === 'both') {
+    ctx.excluded.target.add(decode.name);
+    world.pools.suspect(decode);
+  }
+  if (!targetsOwn && prefill !== null) ctx.excluded.prefill.add(prefill.name);
+}

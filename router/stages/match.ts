@@ -1,0 +1,20 @@
+// match: how much of the prompt each node holds.
+import type { RequestContext } from '../request.ts';
+import type { World } from '../world.ts';
+
+const NOTHING: ReadonlyMap<string, number> = new Map();
+
+export function match(ctx: RequestContext, world: World): void {
+  const { named } = ctx;
+  if (named === null) {
+    ctx.held = NOTHING;
+    return;
+  }
+  const { counts, chunkTokens } = named;
+  const held = new Map<string, number>();
+  for (const [node, chunks] of world.index.match(named.keys)) {
+    const full = Math.min(chunks, counts.length - 1) * chunkTokens;
+    held.set(node, full + (chunks === counts.length ? (counts.at(-1) ?? 0) : 0));
+  }
+  ctx.held = held;
+}

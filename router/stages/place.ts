@@ -1,0 +1,61 @@
+// place: asks the pure decision with a snapshot, and counts what is promised on the chosen engines.
+import { BatonError } from '#core/errors.ts';
+import { bytesPerToken } from '#core/geometry.ts';
+import { decide, type Decision, type PlaceInput } from '../placement/decide.ts';
+import type { Transfer } from '../placement/cost.ts';
+import { Attempt, filled, type RequestContext } from '../request.ts';
+import type { World } from '../world.ts';
+
+export function place(ctx: RequestContext, world: World): void {
+  const model = filled(ctx.model, 'model');
+  const mode = ctx.mode ?? world.settings.placement.mode;
+  const roomTokens = ctx.promptTokens + ctx.outputTokens;
+  const input: PlaceInput = {
+    engines: model.engines,
+    mode,
+    fallback: ctx.attempts > 0,
+    namespace: ctx.named?.namespaceHex ?? null,
+    localBecause: ctx.localBecause,
+    promptTokens: ctx.promptTokens,
+    roomTokens,
+    cachedOn: (node) => (node === null ? 0 : (ctx.held.get(node) ?? 0)),
+    excluded: ctx.excluded,
+    transferTo: (node) => transferTo(ctx, world, node),
+    handoffMs: world.settings.placement.handoff_ms,
+    unit: () => world.random.unit(),
+  };
+  const decision = decide(input);
+  const held = Object.fromEntries(ctx.held);
+  ctx.attempts++;
+  ctx.record.attempts.push({ decision, mode, match: held, ticket: null, error: decision.refusal });
+  const { chosen } = decision;
+  if (chosen === null) throw new BatonError(decision.refusal ?? 'no_worker');
+  ctx.attempt = begin(ctx, world, decision, roomTokens);
+  world.metrics.add('baton_router_attempts_total', 1, { kind: chosen.kind });
+  world.metrics.add('baton_router_prompt_tokens_total', ctx.promptTokens, { model: model.name });
+  if (chosen.cachedTokens > 0)
+    world.metrics.add('baton_router_cached_tokens_total', chosen.cachedTokens, { model: model.name });
+}
+
+function begin(ctx: RequestContext, world: World, { chosen }: Decision, room: number): Attempt {
+  const decode = filled(world.pools.engine(chosen?.decode ?? ''), 'decode engine');
+  const prefill =
+    chosen?.prefill == null ? null : filled(world.pools.engine(chosen.prefill), 'prefill engine');
+  const computing = prefill ?? decode;
+  const pending = ctx.promptTokens - (chosen?.cachedTokens ?? 0);
+  const attempt = new Attempt(prefill, decode, pending, computing.pendingTokens === 0, room);
+  computing.pendingTokens += pending;
+  decode.promisedTokens += room;
+  decode.running++;
+  return attempt;
+}
+
+function transferTo(ctx: RequestContext, world: World, node: string | null): Transfer {
+  const geometry = ctx.model?.engines.find((e) => e.namespace === ctx.named?.namespaceHex)?.attachment
+    ?.geometry;
+  return {
+    bytesPerToken: geometry === undefined ? 0 : bytesPerToken(geometry),
+    layers: geometry?.layers ?? 1,
+    bytesPerS: world.rates.transferTo(node ?? ''),
+  };
+}

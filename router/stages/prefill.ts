@@ -1,0 +1,22 @@
+// prefill: sends the prefill leg. Its answer is not awaited here: what counts is what lands.
+import { baton } from '../dialects/baton.ts';
+import { collect } from '../edge/collect.ts';
+import { filled, type RequestContext } from '../request.ts';
+import type { World } from '../world.ts';
+import { legFacts, legRequest } from './legs.ts';
+
+export function prefill(ctx: RequestContext, world: World): void {
+  const attempt = filled(ctx.attempt, 'attempt');
+  const { prefill: engine, ticket } = attempt;
+  if (engine === null || ticket === null || ticket.needed === 0) return;
+  const edits = filled(baton.prefill(legFacts(ctx, engine)), 'prefill leg');
+  const started = world.clock.now();
+  const leg = collect(world.upstream, engine.origin, legRequest(ctx, engine, edits));
+  attempt.prefillLeg = leg;
+  attempt.sentUpstream = true;
+  const computed = attempt.pending;
+  void leg.answer.then((collected) => {
+    if (!collected.ok || collected.answer.status !== 200 || !attempt.alone) return;
+    world.rates.sawPrefill(engine.name, engine.model, computed, world.clock.now() - started);
+  });
+}

@@ -1,0 +1,65 @@
+// Writes what the documents take from the code: docs/errors.md from core/errors.ts, and the tables of docs/metrics.md between
+// `<!-- table NAME -->` and `<!-- end NAME -->` from the metric tables. test/unit/docs.test.ts compares them.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { node, root } from './run.mjs';
+
+/** Where metric tables stand: section of docs/metrics.md, module, export. */
+const tables = [
+  ['transfer', 'transfer/metrics.ts', 'TRANSFER_METRICS'],
+  ['router', 'router/metrics.ts', 'ROUTER_METRICS'],
+  ['engine', 'engines/reference/metrics.ts', 'ENGINE_METRICS'],
+];
+
+const row = (...cells) => `| ${cells.join(' | ')} |`;
+const head = (...names) => [row(...names), row(...names.map(() => '---'))];
+const none = '–';
+
+function errorsPage(errors) {
+  const rows = Object.entries(errors).map(([code, entry]) => {
+    const retry = [entry.retryAfter && 'Retry-After', entry.retryable && 'router'].filter(Boolean).join(', ');
+    return row(`\`${code}\``, entry.status || none, retry || none, entry.meaning);
+  });
+  return `# Errors
+
+Generated from \`core/errors.ts\` by \`node scripts/gen-docs.mjs\`. Status: of the HTTP answer, where the error reaches a client.
+Retry: *Retry-After*, the answer says when to come again; *router*, the router itself may place the request again as long as
+nothing was sent to the client.
+
+${[...head('Code', 'Status', 'Retry', 'Meaning'), ...rows].join('\n')}
+`;
+}
+
+function metricsTable(metrics) {
+  const rows = Object.entries(metrics).map(([name, { kind, labels, help }]) =>
+    row(`\`${name}\``, kind, labels.map((label) => `\`${label}\``).join(', ') || none, help),
+  );
+  return [...head('Name', 'Kind', 'Labels', 'Meaning'), ...rows].join('\n');
+}
+
+async function generate() {
+  const { ERRORS } = await import(join(root, 'core/errors.ts'));
+  writeFileSync(join(root, 'docs/errors.md'), errorsPage(ERRORS));
+  const path = join(root, 'docs/metrics.md');
+  let page = readFileSync(path, 'utf8');
+  for (const [section, module, name] of tables) {
+    if (!existsSync(join(root, module))) continue;
+    const table = metricsTable((await import(join(root, module)))[name]);
+    const [begin, end] = [`<!-- table ${section} -->`, `<!-- end ${section} -->`];
+    const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+    if (from < 0 || to < from) {
+      console.error(
+        `docs/metrics.md: put the lines ${begin} and ${end} where the table of ${module} belongs`,
+      );
+      process.exitCode = 1;
+      continue;
+    }
+    page = `${page.slice(0, from + begin.length)}\n\n${table}\n\n${page.slice(to)}`;
+  }
+  writeFileSync(path, page);
+}
+
+// The tables are TypeScript, which an older Node does not read.
+if (node === process.execPath) await generate();
+else process.exitCode = spawnSync(node, process.argv.slice(1), { stdio: 'inherit' }).status ?? 1;

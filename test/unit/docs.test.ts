@@ -1,0 +1,65 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ERRORS, type ErrorEntry } from '#core/errors.ts';
+import type { MetricTable } from '#core/metrics.ts';
+
+const root = join(import.meta.dirname, '../..');
+const read = (page: string): string => readFileSync(join(root, 'docs', page), 'utf8');
+
+/** Rows of the Markdown tables in a text, cells without code marks; the heads are left out. */
+function rowsOf(text: string): string[][] {
+  const rows = text.split('\n').filter((line) => line.startsWith('|'));
+  const cells = rows.map((line) => line.slice(1, -1).split('|').map((cell) => cell.trim().replaceAll('`', '')));
+  return cells.filter((_, i) => !isRule(cells[i]) && !isRule(cells[i + 1]));
+} // prettier-ignore
+
+const isRule = (cells: string[] | undefined): boolean => cells?.every((cell) => /^-+$/.test(cell)) ?? false;
+const dash = (text: string): string => (text === '' ? '–' : text);
+
+test('docs/errors.md says of every error what the table in the code says (node scripts/gen-docs.mjs)', () => {
+  const told = (entry: ErrorEntry): string =>
+    [entry.retryAfter ? 'Retry-After' : '', entry.retryable ? 'router' : ''].filter(Boolean).join(', ');
+  expect(rowsOf(read('errors.md'))).toEqual(
+    Object.entries(ERRORS).map(([code, entry]: [string, ErrorEntry]) => [
+      code,
+      dash(entry.status === 0 ? '' : String(entry.status)),
+      dash(told(entry)),
+      entry.meaning,
+    ]),
+  );
+});
+
+describe('docs/metrics.md', () => {
+  const page = read('metrics.md');
+  const tables = [
+    ['transfer', 'transfer/metrics.ts', 'TRANSFER_METRICS', 'baton_transfer_'],
+    ['router', 'router/metrics.ts', 'ROUTER_METRICS', 'baton_router_'],
+    ['engine', 'engines/reference/metrics.ts', 'ENGINE_METRICS', 'baton_engine_'],
+  ].filter(([, module = '']) => existsSync(join(root, module))) as [string, string, string, string][];
+
+  test.each(tables)(
+    'names every metric of the %s with kind, labels and meaning (node scripts/gen-docs.mjs)',
+    async (section, module, name, prefix) => {
+      const exported = (await import(/* @vite-ignore */ join(root, module))) as Record<string, MetricTable>;
+      const metrics = exported[name] ?? {};
+      const text = page.slice(
+        page.indexOf(`<!-- table ${section} -->`),
+        page.indexOf(`<!-- end ${section} -->`),
+      );
+      expect(Object.keys(metrics).length).toBeGreaterThan(0);
+      expect(rowsOf(text)).toEqual(
+        Object.entries(metrics).map(([metric, { kind, labels, help }]) => [
+          metric,
+          kind,
+          dash(labels.join(', ')),
+          help,
+        ]),
+      );
+      for (const [metric, { kind }] of Object.entries(metrics)) {
+        expect(metric.startsWith(prefix)).toBe(true);
+        if (kind === 'counter') expect(metric.endsWith('_total')).toBe(true);
+      }
+    },
+  );
+});
