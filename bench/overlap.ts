@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { startCluster, type Cluster } from '#cli/cluster.ts';
+import { untilReady } from '#test/support/ready.ts';
 import { median } from './process.ts';
 
 const LAYERS = 32;
@@ -35,6 +36,7 @@ export async function run(args: string[]): Promise<boolean> {
   const sample = async (computeMs: number, late: boolean): Promise<Handoff> => {
     const cluster = await start(computeMs, late);
     try {
+      await untilReady(cluster.routerUrl);
       for (let i = 0; i < WARM_RUNS; i++) await handoff(cluster);
       const all: Handoff[] = [];
       for (let i = 0; i < runs; i++) all.push(await handoff(cluster));
@@ -45,15 +47,16 @@ export async function run(args: string[]): Promise<boolean> {
     }
   }; // prettier-ignore
 
-  // T: everything announced at once, after the last layer.
-  const { transferMs: T } = await sample(0, true);
+  // T: everything gathered and announced after the last layer. Taken anew for each row, beside what it is compared with.
+  let { transferMs: T } = await sample(0, true);
   console.log(
     `T = ${T.toFixed(1)} ms for ${PROMPT_BYTES / MIB} MiB: ${(PROMPT_BYTES / 1e6 / T).toFixed(2)} GB/s`,
   );
   const rows = [];
   for (const ratio of RATIOS) {
-    const on = await sample(ratio * T, false);
     const off = await sample(ratio * T, true);
+    T = off.transferMs;
+    const on = await sample(ratio * T, false);
     const row = {
       compute_to_transfer: ratio,
       exposed_ratio: round(on.exposedMs / T),
@@ -61,9 +64,11 @@ export async function run(args: string[]): Promise<boolean> {
       transfer_ms: round(T),
       exposed_ms: round(on.exposedMs),
     };
-    console.log(`compute ${ratio} T: exposed ${row.exposed_ms} ms, ${row.exposed_ratio} T; streaming off ${row.exposed_ratio_off} T`);
+    console.log(
+      `compute ${ratio} T (T = ${T.toFixed(1)} ms): exposed ${row.exposed_ms} ms, ${row.exposed_ratio} T; streaming off ${row.exposed_ratio_off} T`,
+    );
     rows.push(row);
-  } // prettier-ignore
+  }
   console.log(JSON.stringify({ layers: LAYERS, rows }));
   return rows.every(
     (row) =>

@@ -2,6 +2,7 @@
 // both services. Everything but the router shares the other core with the client.
 import { Agent, request } from 'node:http';
 import { startCluster, type Cluster } from '#cli/cluster.ts';
+import { untilReady } from '#test/support/ready.ts';
 import { cpuTicks, pin, TICK_US } from './process.ts';
 
 const CONNECTIONS = 16;
@@ -26,6 +27,7 @@ export async function shortBatonCost(routerCore: number, loadCore: number): Prom
   });
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   try {
+    await untilReady(cluster.routerUrl);
     const pid = cluster.router?.child.pid ?? 0;
     pin(pid, routerCore);
     for (const { child } of [...cluster.services, ...cluster.engines]) pin(child.pid, loadCore);

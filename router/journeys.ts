@@ -109,7 +109,8 @@ function ticketJson(ticket: Ticket): object {
     bytes_in: targetReport?.bytesIn ?? 0,
     runs_resent: sourceReport?.runsResent ?? 0,
     claims: targetReport?.claims ?? 0,
-    reported: targetReport !== null,
+    /** No more reports will change the timeline. */
+    reported: ticket.reported,
     transfer_ms: timeline?.transfer_ms ?? null,
     exposed_ms: timeline?.exposed_ms ?? null,
     clock_offset_ns: timeline?.clock_offset_ns ?? 0,

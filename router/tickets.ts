@@ -52,6 +52,11 @@ export class Ticket {
     return this.need.reduce((sum, one) => sum + one, 0);
   }
 
+  /** Every end that took part has said its last word. */
+  get reported(): boolean {
+    return this.targetReport !== null && (!this.expected || this.sourceReport !== null);
+  }
+
   fail(error: BatonError, role: TicketRole): void {
     if (this.failure !== null || this.endedAt !== null) return;
     this.failedRole = role;
@@ -86,7 +91,7 @@ export class Tickets {
     ticket.onProgress = ticket.onLanded = ticket.onFailed = null;
     ticket.endedAt ??= this.clock.now();
     // Last in the order of insertion: the sweep looks at the front only.
-    if (this.live.delete(ticket.hex) && !this.reported(ticket)) this.live.set(ticket.hex, ticket);
+    if (this.live.delete(ticket.hex) && !ticket.reported) this.live.set(ticket.hex, ticket);
   }
 
   /** Never granted: no report will come. */
@@ -123,7 +128,7 @@ export class Tickets {
     if (report.role === 'source') ticket.sourceReport = report;
     else ticket.targetReport = report;
     this.progress(report);
-    if (!this.reported(ticket)) return;
+    if (!ticket.reported) return;
     if (ticket.endedAt !== null) this.live.delete(ticket.hex);
     ticket.onReported?.();
   }
@@ -134,10 +139,6 @@ export class Tickets {
       if (ticket.nodes.target === node) ticket.fail(new BatonError('service_lost'), 'target');
       else if (ticket.nodes.source === node) ticket.fail(new BatonError('service_lost'), 'source');
     }
-  }
-
-  reported(ticket: Ticket): boolean {
-    return ticket.targetReport !== null && (!ticket.expected || ticket.sourceReport !== null);
   }
 
   private sweep(): void {

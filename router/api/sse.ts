@@ -31,12 +31,9 @@ export class FirstEventReader {
   }
 }
 
-/** Position after the error event in this chunk; -1: it has none. */
-export function errorEventEnd(chunk: Buffer): number {
-  const at = chunk.indexOf(ERROR_PREFIX);
-  if (at < 0) return -1;
-  const end = eventEnd(chunk, at);
-  return end < 0 ? chunk.length : end;
+/** Where an error event begins in this chunk; -1: it has none. In a text the quotes would be escaped. */
+export function errorEventStart(chunk: Buffer): number {
+  return chunk.indexOf(ERROR_PREFIX);
 }
 
 /** Remembers the end of a stream by reference, so that a clean end can be told from a cut one. */
@@ -56,7 +53,8 @@ export class StreamEnd {
   }
 }
 
-function eventEnd(bytes: Buffer, from: number): number {
+/** Position after the event that `from` lies in; -1: it is not whole yet. */
+export function eventEnd(bytes: Buffer, from: number): number {
   const lf = bytes.indexOf('\n\n', from);
   const crlf = bytes.indexOf('\r\n\r\n', from);
   if (lf < 0 && crlf < 0) return -1;

@@ -2,7 +2,7 @@
 import { BatonError } from '#core/errors.ts';
 import { LIMITS } from '#core/limits.ts';
 import { clientError, endStreamWithError } from '../api/errors.ts';
-import { errorEventEnd, FirstEventReader, StreamEnd } from '../api/sse.ts';
+import { errorEventStart, eventEnd, FirstEventReader, StreamEnd } from '../api/sse.ts';
 import type { Downstream, EngineAnswer, Fail, Headers, Leg, LegHandler } from './contract.ts';
 
 export interface RelayEvents {
@@ -31,6 +31,8 @@ export class Relay implements LegHandler {
   private contentType = '';
   private held: Buffer[] = [];
   private heldBytes = 0;
+  /** Within the engine's own error event. */
+  private inError = false;
   private paused = false;
   private readonly resume = (): void => {
     this.paused = false;
@@ -80,11 +82,9 @@ export class Relay implements LegHandler {
         new BatonError('upstream_protocol', 'The engine ended its event stream before the first event.'),
       );
     } else if (phase === 'stream') {
-      if (!this.streamEnd.done) {
-        this.stop(interrupted('it ended without [DONE]'));
-        return;
-      }
-      this.finish();
+      if (this.inError) this.endInError(undefined);
+      else if (this.streamEnd.done) this.finish();
+      else this.stop(interrupted('its stream ended early'));
     } else if (phase === 'body') this.finish();
     else if (phase === 'whole') {
       const body = this.taken();
@@ -126,16 +126,23 @@ export class Relay implements LegHandler {
   }
 
   private relay(chunk: Buffer): void {
-    const error = errorEventEnd(chunk);
-    if (error < 0) {
+    const start = this.inError ? 0 : errorEventStart(chunk);
+    if (start < 0) {
       this.streamEnd.seen(chunk);
       this.write(chunk);
       return;
     }
     // The engine's own error event is the last thing that the client gets: no [DONE] after it.
+    const end = eventEnd(chunk, start);
+    this.inError = true;
+    if (end < 0) this.write(chunk);
+    else this.endInError(chunk.subarray(0, end));
+  }
+
+  private endInError(last: Buffer | undefined): void {
     this.phase = 'over';
     this.leg?.abort();
-    this.to.end(chunk.subarray(0, error));
+    this.to.end(last);
     this.events.failed(interrupted('it sent an error event'));
   }
 

@@ -66,7 +66,7 @@ function endTicket(world: World, ticket: Ticket, error: BatonError | null): void
     if (ticket.expected) services.link(source)?.abort(ticket.id, 'aborted');
   }
   tickets.ended(ticket);
-  if (tickets.reported(ticket)) reported(world, ticket);
+  if (ticket.reported) reported(world, ticket);
   else {
     ticket.onReported = () => {
       reported(world, ticket);

@@ -92,6 +92,7 @@ describe('a request that the client must mend', () => {
     await start({ limits: { body_bytes: 1000 } });
     const response = await fetch(`${router.url}/v1/chat/completions`, {
       method: 'POST',
+      headers: { 'content-type': 'application/json' },
       body: shape(' '.repeat(100_000)),
       duplex: 'half',
     });
@@ -333,6 +334,7 @@ test('a client that leaves ends its leg', async () => {
   const controller = new AbortController();
   const gone = fetch(`${router.url}/v1/chat/completions`, {
     method: 'POST',
+    headers: { 'content-type': 'application/json' },
     body: JSON.stringify(chat),
     signal: controller.signal,
   }).catch(() => 'gone');

@@ -22,6 +22,7 @@ const model = loadModel(
     heads: 2,
     head_dim: 64,
     pages: 64,
+    max_model_len: 1024,
     chunk_tokens: 256,
   }),
 );
@@ -267,6 +268,24 @@ describe('two services', () => {
     expect(info(again.link).incarnation).toBeGreaterThan(before);
     expect(again.heard.snapshots[0]?.tickets).toEqual([]);
   });
+});
+
+test('services without a common key refuse each other’s lanes, and count it', async () => {
+  const other = Buffer.alloc(32, 66);
+  const [a, b] = [await serve('a', [KEY]), await serve('b', [other])];
+  const [source, target] = [await link(a, 'router', [KEY]), await link(b, 'router', [other])];
+  await attach('a', 'prefill', source.heard);
+  await attach('b', 'decode', target.heard);
+  const ticket = newTicket();
+  const request = { namespace: model.namespace, keys: randomBytes(32) };
+  const { epoch } = await target.link.open({ ...openOf(ticket, 1), ...request, sourceNode: 'a' });
+  const where = { targetNode: 'b', targetHost: '127.0.0.1', targetPort: b.lanePort };
+  await source.link.expect({ ...expectOf(ticket, 1), ...request, ...where, engine: 'prefill', epoch });
+  await source.heard.until('report source failed');
+  expect(source.heard.reports[0]?.reason).toMatch(/^lane_(refused|lost)$/);
+  // Whichever end is shown a proof that it cannot check counts it.
+  const counted = await Promise.all([a, b].map((s) => metric(s, 'baton_transfer_lane_hello_refused_total')));
+  expect(counted.reduce((sum, count) => sum + count)).toBeGreaterThan(0);
 });
 
 test('a second service on a socket that lives, and an arena in use, are refused with what to do', async () => {

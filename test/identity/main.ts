@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import type { Cluster } from '#cli/cluster.ts';
 import { hex } from '#core/ids.ts';
 import { rootOf } from '#core/keys.ts';
-import { complete, digestsOf } from './ask.ts';
+import { complete, digestsOf, named } from '../support/complete.ts';
 import { planPrompts, type PromptPlan } from './prompts.ts';
 import { deploy, suites, TENANT, type Suite } from './suites.ts';
 import { untilReady } from '../support/ready.ts';
@@ -81,9 +81,9 @@ async function compare(
       ...ask,
       url: cluster.routerUrl,
       headers: { authorization: `Bearer ${TENANT.apiKey}` },
-      root: null,
+      extra: {},
     }),
-    complete({ ...ask, url: cluster.member('alone').url, headers: {}, root }),
+    complete({ ...ask, url: cluster.member('alone').url, headers: {}, extra: named(root) }),
   ]);
   totals.prompts += 1;
   const complain = (what: string): void => {

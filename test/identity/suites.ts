@@ -69,7 +69,7 @@ export function deploy(suite: Suite, keyHash: string): Promise<Cluster> {
     name, role, node,
     settings: {
       model: suite.model, ...suite.geometry, page_tokens: pageTokens, pages: suite.pages, check: true,
-      max_batched_tokens: 2048,
+      max_batched_tokens: 2048, max_model_len: Math.min(16384, suite.pages * 16),
     },
   }); // prettier-ignore
   const arena = { bytes: suite.arenaBytes, slots_max: 8192 };

@@ -52,13 +52,15 @@ class Arena {
   // A slot for one chunk, evicting least recently used sealed unpinned ones as needed; the slot is pinned once by the
   // reservation. `writer_pid` is 0 for the service itself. kNoSlot when there is no room.
   virtual SlotId reserve(const Key&, const Namespace&, const Geometry&, uint32_t tokens, uint64_t fill, int32_t writer_pid) = 0;
-  // Room that reserve could find now for slots of these token counts: true when all would fit together.
+  // Room that reserve could find now for slots of these token counts: true when all would fit together, reserved in
+  // this order with nothing else in between.
   virtual bool fits(const Geometry&, std::span<const uint32_t> tokens) const = 0;
   virtual void filling(SlotId) = 0;
   // All stripes are in and verified. Returns false when the key already has another sealed slot: this one then serves
   // its pins and is freed with the last of them.
   virtual bool seal(SlotId) = 0;
-  // Unsealed slot that nobody writes any more: free at once. With a live writer: quiescing until quiesced().
+  // Unsealed slot that nobody writes any more: free at once. With a live writer: quiescing until quiesced(). Its pins
+  // are void: there is nothing to read.
   virtual void abandon(SlotId, bool writer_may_write) = 0;
   virtual void quiesced(SlotId) = 0;
   // Every quiescing slot whose writer was this process (its session has ended).
@@ -66,7 +68,9 @@ class Arena {
 
   virtual SlotId find(const Key&) = 0;           // sealed slot of this key, touched as most recently used, or kNoSlot
   virtual void pin(SlotId) = 0;
-  virtual void unpin(SlotId) = 0;                // at zero pins an indexed slot becomes evictable, others are freed
+  // At zero pins an indexed slot becomes evictable, as the most recently used; others are freed (an unsealed one as by
+  // abandon). Chunks of one prompt are best unpinned last one first: a chain is worth what its beginning is.
+  virtual void unpin(SlotId) = 0;
   virtual void drop(SlotId) = 0;                 // found to be corrupt: out of the index now, freed at zero pins
 
   virtual std::optional<SlotInfo> info(SlotId) const = 0;
@@ -78,7 +82,8 @@ class Arena {
   virtual bool filled(SlotId, uint32_t stripe) const = 0;          // acquire
   virtual void set_filled(SlotId, uint32_t stripe_first, uint32_t count) = 0;  // release
 
-  // Events since the last call, oldest first: (key, namespace, stored|removed). Bounded; `lost` tells to re-list.
+  // Events since the last call, oldest first: (key, namespace, stored|removed). Bounded; `lost` tells to re-list, as it
+  // does once after chunks of an earlier incarnation were taken over.
   struct Event { ChunkEvent kind; Key key; Namespace ns; uint32_t tokens; };
   virtual std::vector<Event> take_events(bool& lost) = 0;
   virtual std::vector<Event> list() const = 0;   // every indexed chunk as `stored`

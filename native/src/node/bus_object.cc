@@ -30,8 +30,17 @@ BusObject::BusObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BusObjec
   wake_ = Napi::ThreadSafeFunction::New(env_, info[1].As<Napi::Function>(), "baton bus", 0, 1);
   wake_.Unref(env_);
   std::string why;
-  // The bus calls this at most once between two drains, so the queue stays short.
-  bus_ = Bus::start(options, [wake = wake_]() mutable { wake.NonBlockingCall(); }, why);
+  // The bus calls this at most once between two drains, so the queue stays short. A call may still be queued when the
+  // bus is closed or the environment ends: then there is nobody to wake.
+  const auto call = [open = open_](Napi::Env env, Napi::Function function) {
+    if (!*open || env == nullptr || function.IsEmpty()) return;
+    try {
+      function.Call({});
+    } catch (const Napi::Error& error) {
+      if (!error.IsEmpty()) napi_fatal_exception(env, error.Value());
+    }
+  };
+  bus_ = Bus::start(options, [wake = wake_, call]() mutable { wake.NonBlockingCall(call); }, why);
   if (bus_ == nullptr) {
     wake_.Release();
     ended_ = true;
@@ -46,6 +55,7 @@ BusObject::~BusObject() { end(); }
 
 void BusObject::end_of_environment(void* self) {
   auto* object = static_cast<BusObject*>(self);
+  *object->open_ = false;
   object->bus_.reset();  // joins the thread; the environment releases wake_ itself
   object->ended_ = true;
 }
@@ -53,6 +63,7 @@ void BusObject::end_of_environment(void* self) {
 void BusObject::end() {
   if (ended_) return;
   ended_ = true;
+  *open_ = false;
   napi_remove_env_cleanup_hook(env_, end_of_environment, this);
   bus_.reset();
   wake_.Release();

@@ -36,6 +36,7 @@ class BusObject : public Napi::ObjectWrap<BusObject> {
   void end();
   static void end_of_environment(void* self);
 
+  std::shared_ptr<bool> open_ = std::make_shared<bool>(true);  // JavaScript's thread only
   Napi::ThreadSafeFunction wake_;
   std::unique_ptr<Bus> bus_;  // destroyed before wake_ is released
   napi_env env_;

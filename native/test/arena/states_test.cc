@@ -136,6 +136,26 @@ TEST_CASE("quiescing slots of a dead writer make room when it is needed") {
   CHECK(arena->check_integrity() == "");
 }
 
+TEST_CASE("an unsealed slot that loses its last pin ends as if it were abandoned") {
+  const File file;
+  const auto arena = open(options(file, kMiB));
+  const SlotId service = arena->reserve(key(1), ns(), small(), 32, 1, 0);
+  const SlotId engine = arena->reserve(key(2), ns(), small(), 32, 2, getpid());
+  arena->pin(engine);
+  arena->unpin(service);
+  arena->unpin(engine);
+  CHECK_FALSE(arena->info(service).has_value());
+  CHECK(arena->info(engine)->pins == 1);
+  arena->unpin(engine);
+  CHECK(arena->stats().quiescing == 1);
+  CHECK_FALSE(arena->seal(engine));
+  arena->pin(engine);  // nothing to read there
+  CHECK(arena->stats().pins == 0);
+  arena->quiesced(engine);
+  CHECK(arena->stats().bytes_used == 0);
+  CHECK(arena->check_integrity() == "");
+}
+
 TEST_CASE("a corrupt chunk is never found again, though its readers keep their slot") {
   const File file;
   const auto arena = open(options(file, kMiB));

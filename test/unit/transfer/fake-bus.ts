@@ -172,8 +172,7 @@ export class FakeBus implements NativeBus {
 
   #refuse({ ticket, engine, namespace }: NativeOpen | NativeExpect): Reason | null {
     if (this.#refusing) return 'stopping';
-    const known = this.#tickets.get(hex(ticket));
-    if (known !== undefined) return known.state < ENDED ? 'duplicate_ticket' : 'ended_ticket';
+    if (this.#tickets.has(hex(ticket))) return 'duplicate_ticket';
     const attachment = this.#attachments.get(engine);
     if (attachment === undefined || hex(attachment.namespace) !== hex(namespace)) return 'no_attachment';
     return null;

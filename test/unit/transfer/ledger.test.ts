@@ -268,7 +268,7 @@ test('random histories: one answer per ask, one last word per granted ticket, st
     'expired',
     'failed',
   ] as const;
-  for (let seed = 1; seed <= 200; seed++) {
+  for (let seed = 1; seed <= 100; seed++) {
     const random = seededRandom(seed);
     const pick = <T>(items: readonly T[]): T => items[Math.floor(random.unit() * items.length)] as T;
     const { bus, ledger, drain, open, told } = setup();
@@ -296,12 +296,15 @@ test('random histories: one answer per ask, one last word per granted ticket, st
     // The fake forgets no ended ticket, so each id is granted at most once and ends at most once.
     expect(of('report').length + ledger.live).toBe(granted.length);
     const rank = new Map<string, number>();
+    const wrong: string[] = [];
     for (const { router, message } of told) {
       if (message.$case !== 'progress' && message.$case !== 'report') continue;
       const id = `${router} ${message.value.ticket.toString('hex')}`;
-      expect(message.value.state).toBeGreaterThanOrEqual(rank.get(id) ?? 0);
-      expect(rank.get(id) ?? 0).toBeLessThan(5);
+      const before = rank.get(id) ?? 0;
+      if (message.value.state < before || before >= 5)
+        wrong.push(`${id} ${before} to ${message.value.state}`);
       rank.set(id, message.value.state);
     }
+    expect(wrong).toEqual([]);
   }
 });

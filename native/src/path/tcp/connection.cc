@@ -115,8 +115,8 @@ void Connection::read() {
 
 void Connection::write() {
   if (sender_.control_bytes() > limits::kLaneControlBytesMax) return end(Reason::lane_lost, true);
-  const auto began = [this](const Run& run) { sink_.sending(id_, run, loop_.now_ns()); };
-  switch (sender_.write(fd_, began, stats_.bytes_out, stats_.frames_out)) {
+  const auto began = [this](const Run& run, uint64_t now_ns) { sink_.sending(id_, run, now_ns); };
+  switch (sender_.write(fd_, loop_, began, stats_.bytes_out, stats_.frames_out)) {
     case Sender::Wrote::all: loop_.rewatch(fd_, EPOLLIN); break;
     case Sender::Wrote::some: loop_.rewatch(fd_, EPOLLIN | EPOLLOUT); break;
     case Sender::Wrote::broken: return end(Reason::lane_lost, true);
@@ -311,7 +311,7 @@ void Connection::close() {
   if (stage_ == Stage::ended) return;
   if (stage_ == Stage::up) {
     put_acks();
-    sender_.write(fd_, [](const Run&) {}, stats_.bytes_out, stats_.frames_out);
+    sender_.write(fd_, loop_, [](const Run&, uint64_t) {}, stats_.bytes_out, stats_.frames_out);
   }
   stage_ = Stage::ended;
   release();

@@ -76,29 +76,29 @@ size_t Sender::gather(iovec* parts, size_t max) {
   return n;
 }
 
-Sender::Wrote Sender::write(int fd, const std::function<void(const Run&)>& began, uint64_t& bytes,
-                            uint64_t& frames) {
+Sender::Wrote Sender::write(int fd, const Loop& loop, const Began& began, uint64_t& bytes, uint64_t& frames) {
   for (uint64_t turn = 0; !queue_.empty() && turn < kTurnBytesMax;) {
     iovec parts[kPartsMax];
     msghdr message{};
     message.msg_iov = parts;
     message.msg_iovlen = gather(parts, kPartsMax);
+    const uint64_t now_ns = loop.now_ns();
     const ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? Wrote::some : Wrote::broken;
     bytes += static_cast<uint64_t>(n);
     turn += static_cast<uint64_t>(n);
-    took(static_cast<uint64_t>(n), began, frames);
+    took(static_cast<uint64_t>(n), now_ns, began, frames);
   }
   return queue_.empty() ? Wrote::all : Wrote::some;
 }
 
-void Sender::took(uint64_t n, const std::function<void(const Run&)>& began, uint64_t& frames) {
+void Sender::took(uint64_t n, uint64_t now_ns, const Began& began, uint64_t& frames) {
   while (n > 0) {
     Out& out = queue_.front();
     if (out.sent == 0 && out.is_run) {
       in_flight_.push_back(out.run);
-      began(out.run);
+      began(out.run, now_ns);
     }
     const uint64_t part = std::min(n, out.size() - out.sent);
     out.sent += part;

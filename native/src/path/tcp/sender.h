@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "base/loop.h"
 #include "path/tcp/frame.h"
 
 namespace baton::path::tcp {
@@ -21,8 +22,10 @@ class Sender {
   bool room() const;  // for one more run
   void push_run(const Run&);
   void push(FrameType, const TicketId&, uint32_t epoch, std::span<const uint8_t> body);
-  // `began` is told of each run just after its first byte was taken. `bytes` counts what was taken.
-  Wrote write(int fd, const std::function<void(const Run&)>& began, uint64_t& bytes, uint64_t& frames);
+  // `began` is told of each run whose first byte was taken, and when the call that took it began: by its end the
+  // run may have landed. `bytes` counts what was taken.
+  using Began = std::function<void(const Run&, uint64_t now_ns)>;
+  Wrote write(int fd, const Loop&, const Began&, uint64_t& bytes, uint64_t& frames);
   // Removes the ticket's runs of which no byte has gone out.
   void drop(const TicketId&);
   // The run that this is the verdict on, taken off the list of those in flight; nothing when there is none.
@@ -40,7 +43,7 @@ class Sender {
     uint64_t size() const { return head.size() + length; }
   };
   size_t gather(iovec* parts, size_t max);
-  void took(uint64_t n, const std::function<void(const Run&)>& began, uint64_t& frames);
+  void took(uint64_t n, uint64_t now_ns, const Began&, uint64_t& frames);
 
   Secret secret_{};
   std::deque<Out> queue_;

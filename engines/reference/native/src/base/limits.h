@@ -17,6 +17,7 @@ inline constexpr uint32_t kSequencesMax = 4096;              // of one step
 inline constexpr uint32_t kSequenceTokensMax = 1u << 20;     // of one sequence
 inline constexpr uint32_t kStepTokensMax = 1u << 17;         // computed in one step
 inline constexpr uint32_t kGathersMax = 16384;               // chunks gathered in one step
+inline constexpr uint64_t kAnnounceBytes = 4u << 20;         // gathered of a layer, then they are announced
 inline constexpr uint32_t kLoadSlotsMax = 16384;             // chunks of one load
 inline constexpr uint32_t kLoadsMax = 4096;                  // loads that wait or run
 inline constexpr double kWaitUsMax = 60e6;                   // modelled compute of one layer, microseconds

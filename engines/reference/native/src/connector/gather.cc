@@ -1,5 +1,7 @@
 #include "connector/gather.h"
 
+#include "base/limits.h"
+
 namespace baton::reference {
 
 Gathering::Gathering(baton_client* client, const Pages& pages,
@@ -16,30 +18,41 @@ Gathering::Gathering(baton_client* client, const Pages& pages,
 
 void Gathering::layer(uint32_t layer, uint64_t computed_ns) {
   const baton_layer_layout layout = pages_.layout(layer);
-  filled_.clear();
-  for (size_t s = 0; s < by_sequence_.size(); ++s) {
+  int32_t session = BATON_OK;
+  for (size_t s = 0; s < by_sequence_.size() && session == BATON_OK; ++s) {
     if (status_[s] != BATON_OK) continue;
-    const size_t before = filled_.size();
-    const int32_t code = gather(s, layer, layout);
+    const int32_t code = gather(s, layer, computed_ns, layout);
     if (code == BATON_OK) continue;
-    filled_.resize(before);
+    session = announce(layer, computed_ns);  // before its fills are aborted: afterwards it would be late
     end(s, code);
   }
-  if (filled_.empty()) return;
-  const int code =
-      baton_announce(client_, filled_.data(), static_cast<uint32_t>(filled_.size()), layer, computed_ns);
-  if (code != BATON_OK) abandon(code);
+  if (session == BATON_OK) session = announce(layer, computed_ns);
+  if (session != BATON_OK) abandon(session);
 }
 
-int32_t Gathering::gather(size_t sequence, uint32_t layer, const baton_layer_layout& layout) {
+int32_t Gathering::gather(size_t sequence, uint32_t layer, uint64_t computed_ns,
+                          const baton_layer_layout& layout) {
+  const PageShape& shape = pages_.shape();
+  const uint64_t token_bytes = uint64_t{kPlanes} * shape.heads * shape.elements * shape.element_bytes;
   for (const Gather& gather : by_sequence_[sequence]) {
-    const int code =
-        baton_gather(client_, &gather.slot, layer, 0, pages_.shape().heads, &layout, gather.pages.data(),
-                     static_cast<uint32_t>(gather.pages.size()), gather.page_offset);
+    int32_t code = baton_gather(client_, &gather.slot, layer, 0, shape.heads, &layout, gather.pages.data(),
+                                static_cast<uint32_t>(gather.pages.size()), gather.page_offset);
     if (code != BATON_OK) return code;
     filled_.push_back(gather.slot);
+    filled_bytes_ += token_bytes * gather.slot.tokens;
+    if (filled_bytes_ >= limits::kAnnounceBytes) code = announce(layer, computed_ns);
+    if (code != BATON_OK) return code;
   }
   return BATON_OK;
+}
+
+int32_t Gathering::announce(uint32_t layer, uint64_t computed_ns) {
+  if (filled_.empty()) return BATON_OK;
+  const int32_t code =
+      baton_announce(client_, filled_.data(), static_cast<uint32_t>(filled_.size()), layer, computed_ns);
+  filled_.clear();
+  filled_bytes_ = 0;
+  return code;
 }
 
 void Gathering::end(size_t sequence, int32_t code) {

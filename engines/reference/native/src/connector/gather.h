@@ -22,8 +22,9 @@ class Gathering {
   Gathering(baton_client*, const Pages&, std::span<const std::vector<Gather>> by_sequence);
 
   bool empty() const { return empty_; }
-  // Gathers one layer of every chunk and announces them in one message. An error ends the sequence's gathers,
-  // never the step: its fills are aborted and its later layers skipped.
+  // Gathers one layer of every chunk and announces what is gathered, a few MiB at a time, so that the first are
+  // on the wire while the last are copied. An error ends the sequence's gathers, never the step: its fills are
+  // aborted and its later layers skipped.
   void layer(uint32_t layer, uint64_t computed_ns);
   // Ends all that has not ended: the step failed.
   void abandon(int32_t code);
@@ -32,13 +33,15 @@ class Gathering {
 
  private:
   void end(size_t sequence, int32_t code);
-  int32_t gather(size_t sequence, uint32_t layer, const baton_layer_layout&);
+  int32_t gather(size_t sequence, uint32_t layer, uint64_t computed_ns, const baton_layer_layout&);
+  int32_t announce(uint32_t layer, uint64_t computed_ns);
 
   baton_client* client_;
   const Pages& pages_;
   std::span<const std::vector<Gather>> by_sequence_;
   std::vector<int32_t> status_;
-  std::vector<baton_slot> filled_;  // of the layer being gathered
+  std::vector<baton_slot> filled_;  // of the layer being gathered, not announced yet
+  uint64_t filled_bytes_ = 0;
   bool empty_ = true;
 };
 

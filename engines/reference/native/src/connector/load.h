@@ -24,8 +24,8 @@ struct LoadRequest {
 
 struct LoadResult {
   std::vector<int32_t> statuses;  // per slot: 0 or the code that ended it
-  std::vector<uint8_t>
-      digests;             // check: slots × layers × heads × BATON_DIGEST_BYTES, zero where a slot failed
+  // check: slots × layers × heads × BATON_DIGEST_BYTES, zero where a slot failed
+  std::vector<uint8_t> digests;
   int32_t status() const;  // 0 or the first of the codes
 };
 

@@ -26,6 +26,8 @@ StepResult run_step(const StepRequest& request, Model& model, Pages& pages, Work
       else computed_ns[layer] = monotonic_ns();
     }
     for (uint32_t layer = 0; !layer_hooks && layer < layers; ++layer) gather(layer, computed_ns[layer]);
+    // What waits for the wire goes first: the next token may need the processor for long.
+    stream.drain();
     model.sample(result.tokens);
   } catch (const std::exception& error) {
     result.error = std::string("the step failed: ") + error.what();

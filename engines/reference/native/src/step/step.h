@@ -24,7 +24,8 @@ struct StepResult {
 };
 
 // Computes layer by layer; after each one `stream` gathers it while the next is computed. Returns when both
-// are done (the fence): the pages may then be freed or overwritten. Without `layer_hooks` gathering begins after the last layer.
+// are done (the fence): the pages may then be freed or overwritten. Without `layer_hooks` gathering begins
+// after the last layer.
 StepResult run_step(const StepRequest&, Model&, Pages&, Worker& stream, bool layer_hooks);
 
 }  // namespace baton::reference

@@ -41,8 +41,9 @@ void SyntheticModel::begin(std::span<const Sequence> batch) {
 }
 
 void SyntheticModel::layer(uint32_t layer) {
+  const uint64_t begun_ns = monotonic_ns();
   if (!options_.prepare_kv) write(layer);
-  sleep_until(pace_.end_ns(layer));
+  sleep_until(std::max(pace_.end_ns(layer), begun_ns + pace_.delay_ns(layer)));
 }
 
 void SyntheticModel::write(uint32_t layer) {

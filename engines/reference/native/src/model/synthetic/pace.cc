@@ -15,4 +15,9 @@ uint64_t Pace::end_ns(uint32_t layer) const {
   return start_ns_ + static_cast<uint64_t>(us * 1000);
 }
 
+uint64_t Pace::delay_ns(uint32_t layer) const {
+  const bool delayed = options_.delay_layer >= 0 && layer == static_cast<uint32_t>(options_.delay_layer);
+  return delayed ? static_cast<uint64_t>(options_.delay_ms * 1e6) : 0;
+}
+
 }  // namespace baton::reference

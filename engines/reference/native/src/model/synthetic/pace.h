@@ -17,6 +17,8 @@ class Pace {
   void begin(uint64_t start_ns, uint64_t tokens);
   // When layer `layer` ends, in ns of CLOCK_MONOTONIC.
   uint64_t end_ns(uint32_t layer) const;
+  // What layer `layer` takes at least, counted from its own begin, however late that was.
+  uint64_t delay_ns(uint32_t layer) const;
 
  private:
   PaceOptions options_;

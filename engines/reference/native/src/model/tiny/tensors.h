@@ -9,8 +9,7 @@ namespace baton::reference {
 class Tensors {
  public:
   virtual ~Tensors() = default;
-  // rows × columns floats, row by row (a row per output; one row for norms). False and `error` when there are
-  // none.
+  // rows × columns floats, row by row: a row per output, one row for norms. False and `error` when there are none.
   virtual bool read(const std::string& name, uint64_t rows, uint64_t columns, std::vector<float>& out,
                     std::string& error) = 0;
 };

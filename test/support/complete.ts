@@ -15,26 +15,32 @@ export interface ChunkDigests {
   loaded: boolean;
 }
 
-export interface AskOptions {
+export interface CompleteOptions {
   url: string;
   id: string;
   tokens: Uint32Array;
   answerTokens: number;
   model: string;
   headers: Record<string, string>;
-  /** Root for an engine that no router stands before. */
-  root: string | null;
+  /** Further fields of the body. */
+  extra: Record<string, unknown>;
+  signal?: AbortSignal;
 }
 
-export async function complete(options: AskOptions): Promise<Asked> {
-  const { url, id, tokens, answerTokens, model, headers, root } = options;
+/** Fields that name a prompt's chunks for an engine that no router stands before. */
+export function named(root: string): Record<string, unknown> {
+  return { cache_salt: root, kv_transfer_params: { baton: { root } } };
+}
+
+export async function complete(options: CompleteOptions): Promise<Asked> {
+  const { url, id, tokens, answerTokens, model, headers, extra, signal } = options;
   const response = await fetch(`${url}/v1/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-request-id': id, ...headers },
     body: JSON.stringify({
-      model, prompt: [...tokens], max_tokens: answerTokens, temperature: 0, ignore_eos: true, return_token_ids: true,
-      ...(root === null ? {} : { cache_salt: root, kv_transfer_params: { baton: { root } } }),
+      model, prompt: [...tokens], max_tokens: answerTokens, temperature: 0, ignore_eos: true, return_token_ids: true, ...extra,
     }),
+    ...(signal === undefined ? {} : { signal }),
   }); // prettier-ignore
   const text = await response.text();
   if (!response.ok) return { tokenIds: [], status: response.status, error: text.slice(0, 300) };

@@ -1,0 +1,36 @@
+// A request's journey while it runs, from the router's admin listener.
+import type { Cluster } from '#cli/cluster.ts';
+import { until } from './ready.ts';
+
+export interface Journey {
+  code: string | null;
+  stages: { stage: string; attempt: number; end_ms: number | null }[];
+  attempts: { kind: string | null; prefill: string | null; decode: string | null; error: string | null }[];
+  ticket: { id: string; state: string; chunks_landed: number; chunks_needed: number } | null;
+}
+
+export async function journeyOf(cluster: Cluster, id: string): Promise<Journey | null> {
+  const response = await fetch(`${cluster.adminUrl}/debug/requests/${id}`);
+  return response.ok ? ((await response.json()) as Journey) : null;
+}
+
+/** Waits until the running request has got as far as `there` says, and returns its journey. */
+export async function untilJourney(
+  cluster: Cluster,
+  id: string,
+  what: string,
+  there: (journey: Journey) => boolean,
+): Promise<Journey> {
+  const seen: Journey[] = [];
+  await until(`request ${id}: ${what}`, async () => {
+    const journey = await journeyOf(cluster, id);
+    if (journey !== null) seen.splice(0, 1, journey);
+    return journey !== null && there(journey);
+  });
+  const [journey] = seen;
+  if (journey === undefined) throw new Error('no journey');
+  return journey;
+}
+
+/** The stage a running request is in. */
+export const stageOf = (journey: Journey): string => journey.stages.at(-1)?.stage ?? '';

@@ -1,0 +1,60 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { readBody, splice, type Edits } from '#router/api/body.ts';
+
+const edited = (text: string, edits: Record<string, string | null>): string =>
+  splice(readBody(Buffer.from(text, 'utf8')), new Map(Object.entries(edits))).toString('utf8');
+
+describe('splicing', () => {
+  test('without edits gives the very bytes back', () => {
+    const bytes = Buffer.from(' { "a" : 1 } ');
+    expect(splice(readBody(bytes), new Map())).toBe(bytes);
+  });
+
+  test('replaces a value and leaves all other bytes as they were', () => {
+    expect(edited('{ "a" : 9007199254740993 ,\n "b":1.50e1 , "\\u0063":[ 1 ] }', { b: '2' })).toBe(
+      '{ "a" : 9007199254740993 ,\n "b":2 , "\\u0063":[ 1 ] }',
+    );
+  });
+
+  test('finds a key in disguise', () => {
+    expect(edited('{"\\u0061":1,"b":2}', { a: null })).toBe('{"b":2}');
+  });
+
+  test.each([
+    ['the first', { a: null }, '{"b":2 , "c":3}'],
+    ['one between', { b: null }, '{"a":1 , "c":3}'],
+    ['the last', { c: null }, '{"a":1, "b":2}'],
+    ['all', { a: null, b: null, c: null }, '{}'],
+    ['all but adds one', { a: null, b: null, c: null, d: '4' }, '{"d":4}'],
+    ['what is not there', { x: null }, '{"a":1, "b":2 , "c":3}'],
+    ['nothing and adds two', { d: '4', e: '5' }, '{"a":1, "b":2 , "c":3,"d":4,"e":5}'],
+  ])('removes %s', (_, edits, expected) => {
+    expect(edited('{"a":1, "b":2 , "c":3}', edits)).toBe(expected);
+  });
+
+  test('of an empty object adds without a comma', () => {
+    expect(edited(' { } ', { a: '1' })).toBe(' {"a":1 } ');
+  });
+
+  test('always gives the object that editing the parsed one gives', () => {
+    const value = fc.jsonValue({ maxDepth: 2 });
+    const object = fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd', 'model', 'ü"\\'), value);
+    const edits = fc.dictionary(fc.constantFrom('a', 'b', 'c', 'new', 'ü"\\'), fc.option(value));
+    fc.assert(
+      fc.property(object, edits, fc.constantFrom(0, 2), (before, changes, indent) => {
+        const after = { ...before };
+        const texts = new Map<string, string | null>();
+        for (const [key, change] of Object.entries(changes)) {
+          texts.set(key, change === null ? null : JSON.stringify(change));
+          if (change === null) Reflect.deleteProperty(after, key);
+          else after[key] = change;
+        }
+        const scanned = readBody(Buffer.from(JSON.stringify(before, null, indent)));
+        expect(JSON.parse(splice(scanned, texts as Edits).toString())).toEqual(
+          JSON.parse(JSON.stringify(after)),
+        );
+      }),
+    );
+  });
+});

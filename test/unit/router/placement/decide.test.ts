@@ -1,0 +1,135 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { EngineView } from '#router/placement/cost.ts';
+import { decide, type PlaceInput } from '#router/placement/decide.ts';
+import { allCandidates } from './naive.ts';
+
+const NONE = { prefill: new Set<string>(), decode: new Set<string>(), target: new Set<string>() };
+const engine = (name: string, role: EngineView['role'], node: string | null, more: Partial<EngineView> = {}): EngineView => ({
+  name, role, node, healthy: true, namespace: node === null ? null : 'n', freeTokens: 100_000, pendingTokens: 0, running: 0,
+  prefillTokensPerS: 2000, ...more,
+}); // prettier-ignore
+const input = (engines: EngineView[], more: Partial<PlaceInput> = {}): PlaceInput => ({
+  engines, mode: 'auto', fallback: false, namespace: 'n', localBecause: null, promptTokens: 4000, roomTokens: 4100,
+  cachedOn: () => 0, excluded: NONE, transferTo: () => ({ bytesPerToken: 1000, layers: 4, bytesPerS: 1e9 }), handoffMs: 15,
+  unit: () => 0, ...more,
+}); // prettier-ignore
+const pair = [engine('d', 'decode', 'b'), engine('p', 'prefill', 'a')];
+
+const anyEngine = fc.record({
+  name: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
+  role: fc.constantFrom('prefill' as const, 'decode' as const, 'both' as const),
+  node: fc.constantFrom('x', 'y', 'z', null),
+  healthy: fc.boolean(),
+  namespace: fc.constantFrom('n', 'm', null),
+  freeTokens: fc.constantFrom(100, 5000, 100_000),
+  pendingTokens: fc.nat(3000),
+  running: fc.nat(20),
+  prefillTokensPerS: fc.integer({ min: 100, max: 10_000 }),
+});
+const names = fc.subarray(['a', 'b', 'c', 'd', 'e', 'f']).map((list) => new Set(list));
+const anyInput = fc
+  .record({
+    engines: fc.uniqueArray(anyEngine, { selector: (e) => e.name, maxLength: 6 }),
+    mode: fc.constantFrom('auto' as const, 'disaggregated' as const, 'local' as const),
+    fallback: fc.boolean(),
+    namespace: fc.constantFrom('n', null),
+    localBecause: fc.constantFrom(null, null, 'reason'),
+    held: fc.record({ x: fc.nat(1000), y: fc.nat(1000), z: fc.nat(1000) }),
+    excluded: fc.record({ prefill: names, decode: names, target: names }),
+    bytesPerS: fc.integer({ min: 1000, max: 1e9 }),
+    chance: fc.double({ min: 0, max: 0.999, noNaN: true }),
+  })
+  .map(({ held, bytesPerS, chance, ...rest }) =>
+    input([], {
+      ...rest,
+      engines: [...rest.engines].sort((a, b) => (a.name < b.name ? -1 : 1)),
+      promptTokens: 1000,
+      roomTokens: 1100,
+      cachedOn: (node) => (node === null ? 0 : held[node as keyof typeof held]),
+      transferTo: () => ({ bytesPerToken: 1000, layers: 4, bytesPerS }),
+      unit: () => chance,
+    }),
+  );
+
+describe('against brute force', () => {
+  test('the chosen one is possible and costs as little as any', () => {
+    fc.assert(
+      fc.property(anyInput, (given) => {
+        const all = allCandidates(given);
+        const { chosen, refusal } = decide(given);
+        const least = Math.min(...all.map(({ totalMs }) => totalMs));
+        if (all.length === 0) {
+          expect(chosen).toBeNull();
+          expect(refusal).not.toBeNull();
+        } else {
+          const same = all.find(
+            (c) => c.kind === chosen?.kind && c.prefill === chosen.prefill && c.decode === chosen.decode,
+          );
+          expect(same?.totalMs).toBeCloseTo(least, 6);
+          expect(refusal).toBeNull();
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('the same snapshot and the same chance give the same decision', () => {
+    fc.assert(fc.property(anyInput, (given) => { expect(decide(given)).toEqual(decide(given)); })); // prettier-ignore
+  });
+});
+
+describe('auto', () => {
+  test('chooses local for a short prompt and a handoff for a long one', () => {
+    expect(decide(input(pair, { promptTokens: 20, roomTokens: 30 })).chosen?.kind).toBe('local');
+    expect(decide(input(pair)).chosen).toMatchObject({ kind: 'disaggregated', prefill: 'p', decode: 'd' });
+  });
+
+  test('chooses local when the decode node holds nearly all', () => {
+    const cachedOn = (node: string | null): number => (node === 'b' ? 3990 : 0);
+    expect(decide(input(pair, { cachedOn })).chosen).toMatchObject({ kind: 'local', cachedTokens: 3990 });
+  });
+
+  test('goes where the chunks are, unless the queue there costs more', () => {
+    const engines = [engine('d', 'decode', 'b'), engine('p1', 'prefill', 'a'), engine('p2', 'prefill', 'c')];
+    const cachedOn = (node: string | null): number => (node === 'c' ? 2000 : 0);
+    expect(decide(input(engines, { cachedOn })).chosen?.prefill).toBe('p2');
+    engines[2] = engine('p2', 'prefill', 'c', { pendingTokens: 5000 });
+    expect(decide(input(engines, { cachedOn })).chosen?.prefill).toBe('p1');
+  });
+});
+
+describe('bounds and modes', () => {
+  test('a decode engine without room is never chosen', () => {
+    const full = [engine('d', 'decode', 'b', { freeTokens: 4099 }), engine('p', 'prefill', 'a')];
+    expect(decide(input(full))).toMatchObject({ chosen: null, refusal: 'no_room' });
+  });
+
+  test('disaggregated never goes local by itself; after a failure it may, and says so', () => {
+    const alone = [engine('d', 'decode', 'b')];
+    expect(decide(input(alone, { mode: 'disaggregated' }))).toMatchObject({
+      chosen: null,
+      refusal: 'no_worker',
+    });
+    const fallback = decide(input(alone, { mode: 'disaggregated', fallback: true }));
+    expect(fallback).toMatchObject({ chosen: { kind: 'local' }, reason: 'fallback: no pair is left' });
+  });
+
+  test('what can only be local is local in every mode', () => {
+    const decision = decide(
+      input(pair, { mode: 'disaggregated', namespace: null, localBecause: 'unnamed: media' }),
+    );
+    expect(decision).toMatchObject({ chosen: { kind: 'local' }, reason: 'unnamed: media' });
+  });
+
+  test('a pair needs one namespace', () => {
+    const mixed = [engine('d', 'decode', 'b', { namespace: 'm' }), engine('p', 'prefill', 'a')];
+    expect(decide(input(mixed, { mode: 'disaggregated' })).refusal).toBe('no_worker');
+  });
+
+  test('equal costs are spread by chance, in the order of names', () => {
+    const twins = [engine('d1', 'decode', 'b'), engine('d2', 'decode', 'c')];
+    const at = (chance: number) => decide(input(twins, { mode: 'local', unit: () => chance })).chosen?.decode;
+    expect([at(0), at(0.49), at(0.5), at(0.99)]).toEqual(['d1', 'd1', 'd2', 'd2']);
+  });
+});

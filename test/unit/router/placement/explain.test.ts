@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { LIMITS } from '#core/limits.ts';
+import type { Candidate } from '#router/placement/decide.ts';
+import { explain } from '#router/placement/explain.ts';
+import { Rates } from '#router/placement/rates.ts';
+
+const candidate = (i: number): Candidate => ({
+  kind: 'disaggregated', prefill: `p${i}${'x'.repeat(60)}`, decode: `d${i}${'y'.repeat(60)}`, cachedTokens: 0,
+  queueMs: 0, prefillMs: 1, transferMs: 1, totalMs: 100 - i,
+}); // prettier-ignore
+
+test('an explanation is JSON of bounded size that leaves the dearest candidates out and counts them', () => {
+  const candidates = Array.from({ length: 100 }, (_, i) => candidate(i));
+  const match = Object.fromEntries(candidates.map((_, i) => [`node${i}${'z'.repeat(50)}`, i]));
+  const decision = { chosen: candidates[99] ?? null, candidates, reason: 'lowest cost', refusal: null };
+  const text = explain(decision, { attempt: 1, mode: 'auto', promptTokens: 5, match });
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(LIMITS.decisionBytesMax);
+  const shown = JSON.parse(text) as { candidates: { cost_ms: number }[]; candidates_left_out: number };
+  expect(shown.candidates.length + shown.candidates_left_out).toBe(100);
+  expect(shown.candidates[0]?.cost_ms).toBe(1);
+});
+
+test('rates are assumed until measured, the engine’s own first, then its model’s', () => {
+  const rates = new Rates({ prefillTokensPerS: 1000, transferBytesPerS: 5e8 });
+  expect(rates.prefillOf('e1', 'm')).toBe(1000);
+  rates.sawPrefill('e1', 'm', 4000, 1000);
+  expect([rates.prefillOf('e1', 'm'), rates.prefillOf('e2', 'm'), rates.prefillOf('e3', 'other')]).toEqual([
+    4000, 4000, 1000,
+  ]);
+  rates.sawPrefill('e1', 'm', 10, 1);
+  rates.sawPrefill('e1', 'm', 4000, 0);
+  expect(rates.prefillOf('e1', 'm')).toBe(4000);
+  rates.sawPrefill('e1', 'm', 2000, 1000);
+  expect(rates.prefillOf('e1', 'm')).toBeCloseTo(3400);
+  rates.sawTransfer('b', 64e6, 32, 2);
+  expect([rates.transferTo('b'), rates.transferTo('c')]).toEqual([1e9, 5e8]);
+});
