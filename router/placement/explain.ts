@@ -30,7 +30,8 @@ function shown(candidate: Candidate): object {
 export function explain(decision: Decision, facts: Explained): string {
   const sorted = [...decision.candidates].sort((a, b) => a.totalMs - b.totalMs);
   const nodes = Object.entries(facts.match).sort(([, a], [, b]) => b - a);
-  for (let count = Math.min(sorted.length, ROUTER_LIMITS.candidatesShownMax); ; count--) {
+  for (let count: number = ROUTER_LIMITS.candidatesShownMax; ; count--) {
+    const candidates = sorted.slice(0, count);
     const text = JSON.stringify({
       attempt: facts.attempt,
       mode: facts.mode,
@@ -38,10 +39,10 @@ export function explain(decision: Decision, facts: Explained): string {
       refusal: decision.refusal,
       chosen: decision.chosen === null ? null : shown(decision.chosen),
       prompt_tokens: facts.promptTokens,
-      match: Object.fromEntries(nodes.slice(0, Math.max(1, count))),
-      candidates: sorted.slice(0, count).map(shown),
-      candidates_left_out: sorted.length - count,
+      match: Object.fromEntries(nodes.slice(0, count)),
+      candidates: candidates.map(shown),
+      candidates_left_out: sorted.length - candidates.length,
     });
-    if (count <= 0 || Buffer.byteLength(text) <= LIMITS.decisionBytesMax) return text;
+    if (count === 0 || Buffer.byteLength(text) <= LIMITS.decisionBytesMax) return text;
   }
 }

@@ -225,7 +225,8 @@ void Engines::release(session::SessionId id, const session::Release& message) {
     ++parts_.counters.late_messages;
     return;
   }
-  for (const SlotId slot : it->second) parts_.arena.unpin(slot);
+  // The last first: of a chain that is evicted bit by bit, its beginning is worth most.
+  for (auto slot = it->second.rbegin(); slot != it->second.rend(); ++slot) parts_.arena.unpin(*slot);
   claims.erase(it);
   parts_.publish_soon();
 }

@@ -112,8 +112,8 @@ void Lanes::leave(Ticket& ticket, bool tell) {
 }
 
 void Lanes::let_go(const std::vector<SlotId>& slots) {
-  for (const SlotId slot : slots) {
-    if (!parts_.fill_table->lane_let_go(slot)) parts_.arena.unpin(slot);
+  for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {  // a chain's beginning is worth most
+    if (!parts_.fill_table->lane_let_go(*slot)) parts_.arena.unpin(*slot);
   }
 }
 
@@ -170,7 +170,7 @@ void Lanes::give_up(Peer& peer, Reason reason) {
   peer.farewells.clear();
   std::vector<TicketId> failing;
   for (const auto& [id, incarnation] : peer.tickets) {
-    if (incarnation == gone || incarnation != 0) failing.push_back(id);
+    if (gone == 0 || incarnation != 0) failing.push_back(id);
   }
   const std::string node = peer.node;  // leaving may forget the peer
   for (const TicketId& id : failing) {

@@ -101,7 +101,9 @@ void Tickets::end(Ticket& ticket, TicketState state, Reason reason, bool tell) {
     const bool owed = tell && !all_landed && ticket.role == 't';
     const bool told = parts_.arrivals->leave(ticket, owed);
     remember(ticket, told || !owed);
-    for (TicketChunk& c : ticket.chunks) {
+    // The last first: of a chain that is evicted bit by bit, its beginning is worth most.
+    for (size_t i = ticket.chunks.size(); i-- > 0;) {
+      TicketChunk& c = ticket.chunks[i];
       if (c.slot == kNoSlot) continue;
       if (c.filling) parts_.fill_table->orphan(c.slot, false);
       else if (c.done) parts_.arena.unpin(c.slot);
