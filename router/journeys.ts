@@ -5,13 +5,6 @@ import { explain } from './placement/explain.ts';
 import type { Ticket } from './tickets.ts';
 import { mergeTimeline } from './timeline.ts';
 
-export interface StageTime {
-  stage: string;
-  attempt: number;
-  start: number;
-  end: number | null;
-}
-
 export interface AttemptRecord {
   decision: Decision;
   mode: string;
@@ -19,6 +12,8 @@ export interface AttemptRecord {
   ticket: Ticket | null;
   error: string | null;
 }
+
+const RUNNING = -1;
 
 export class JourneyRecord {
   readonly id: string;
@@ -34,7 +29,10 @@ export class JourneyRecord {
   end: number | null = null;
   /** Why the prompt has no name; null: it has one. */
   unnamed: string | null = null;
-  readonly stages: StageTime[] = [];
+  // Flat, because thousands of small objects that live for a while are what a garbage collector is slow at: per stage its
+  // name, and three numbers: attempt, start, end.
+  private readonly stageNames: string[] = [];
+  private readonly stageTimes: number[] = [];
   readonly attempts: AttemptRecord[] = [];
 
   constructor(id: string, start: number) {
@@ -44,12 +42,13 @@ export class JourneyRecord {
 
   enter(stage: string, now: number): void {
     this.leave(now);
-    this.stages.push({ stage, attempt: this.attempts.length, start: now, end: null });
+    this.stageNames.push(stage);
+    this.stageTimes.push(this.attempts.length, now, RUNNING);
   }
 
   leave(now: number): void {
-    const last = this.stages.at(-1);
-    if (last !== undefined) last.end ??= now;
+    const end = this.stageTimes.length - 1;
+    if (end > 0 && this.stageTimes[end] === RUNNING) this.stageTimes[end] = now;
   }
 
   /** Milliseconds since the request arrived. */
@@ -68,12 +67,10 @@ export class JourneyRecord {
       cached_tokens: this.attempts.at(-1)?.decision.chosen?.cachedTokens ?? 0,
       first_token_ms: at(this.firstToken),
       total_ms: at(this.end),
-      stages: this.stages.map(({ stage, attempt, start, end }) => ({
-        stage,
-        attempt,
-        start_ms: at(start),
-        end_ms: at(end),
-      })),
+      stages: this.stageNames.map((stage, i) => {
+        const [attempt = 0, start = 0, end = RUNNING] = this.stageTimes.slice(3 * i, 3 * i + 3);
+        return { stage, attempt, start_ms: at(start), end_ms: at(end === RUNNING ? null : end) };
+      }),
       attempts: this.attempts.map((attempt, i) => this.attemptJson(attempt, i + 1)),
       ticket: ticket === null ? null : ticketJson(ticket),
     });
