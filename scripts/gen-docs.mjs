@@ -1,9 +1,11 @@
-// Writes what the documents take from the code: docs/errors.md from core/errors.ts, and the tables of docs/metrics.md between
-// `<!-- table NAME -->` and `<!-- end NAME -->` from the metric tables. test/unit/docs.test.ts compares them.
+// Writes what the documents take from the code: docs/errors.md from core/errors.ts, docs/configuration.md from core/settings.ts,
+// and the tables of docs/metrics.md between `<!-- table NAME -->` and `<!-- end NAME -->` from the metric tables.
+// test/unit/docs.test.ts compares them.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { node, root } from './run.mjs';
+import { settingsRows } from './settings-page.mjs';
 
 /** Where metric tables stand: section of docs/metrics.md, module, export. */
 const tables = [
@@ -38,9 +40,30 @@ function metricsTable(metrics) {
   return [...head('Name', 'Kind', 'Labels', 'Meaning'), ...rows].join('\n');
 }
 
+function configurationPage(schema, source) {
+  const rows = settingsRows(schema, source).map((cells) => row(...cells));
+  return `# Configuration
+
+Generated from \`core/settings.ts\` by \`node scripts/gen-docs.mjs\`. One YAML file, of which \`baton router\`, \`baton transfer\` and
+\`baton engine\` each read their own section, \`log\`, \`cluster\` and \`tenants\` (see the README for examples). Later sources win:
+the defaults, the file (\`--config\`), the environment (\`BATON_ROUTER__PORT=8000\` is \`router.port\`), flags (\`--set router.port=8000\`).
+An unknown key is an error. Port 0 is any free port, told in the ready line on standard output. Units stand in the names.
+
+The cluster key is no setting: it comes from the files in \`cluster.key_files\`, or from \`BATON_CLUSTER_KEY\` and
+\`BATON_CLUSTER_KEY_PREVIOUS\`; at most two keys of at least 32 bytes. Without one a process binds loopback only. Without
+\`tenants\` there is one tenant, \`default\`, and no API key is asked for.
+
+${[...head('Key', 'Default', 'Values and meaning'), ...rows].join('\n')}
+`;
+}
+
 async function generate() {
   const { ERRORS } = await import(join(root, 'core/errors.ts'));
   writeFileSync(join(root, 'docs/errors.md'), errorsPage(ERRORS));
+  const { z } = await import(join(root, 'core/schema.ts'));
+  const { settings } = await import(join(root, 'core/settings.ts'));
+  const source = readFileSync(join(root, 'core/settings.ts'), 'utf8');
+  writeFileSync(join(root, 'docs/configuration.md'), configurationPage(z.toJSONSchema(settings), source));
   const path = join(root, 'docs/metrics.md');
   let page = readFileSync(path, 'utf8');
   for (const [section, module, name] of tables) {

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ERRORS, type ErrorEntry } from '#core/errors.ts';
 import type { MetricTable } from '#core/metrics.ts';
+import { z } from '#core/schema.ts';
+import { settings } from '#core/settings.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (page: string): string => readFileSync(join(root, 'docs', page), 'utf8');
@@ -28,6 +30,56 @@ test('docs/errors.md says of every error what the table in the code says (node s
       entry.meaning,
     ]),
   );
+});
+
+interface SchemaNode {
+  properties?: Record<string, SchemaNode>;
+  items?: SchemaNode;
+  default?: unknown;
+  minimum?: number;
+  enum?: string[];
+}
+
+function leaves(node: SchemaNode, prefix: string): [string, SchemaNode][] {
+  return Object.entries(node.properties ?? {}).flatMap(([name, child]): [string, SchemaNode][] => {
+    const path = `${prefix}${name}`;
+    if (child.properties !== undefined) return leaves(child, `${path}.`);
+    return [[path, child], ...(child.items === undefined ? [] : leaves(child.items, `${path}[].`))];
+  });
+}
+
+describe('docs/configuration.md', () => {
+  const rows = rowsOf(read('configuration.md'));
+  const expected = leaves(z.toJSONSchema(settings) as SchemaNode, '');
+
+  test('names every key of the schema with its default (node scripts/gen-docs.mjs)', () => {
+    expect(expected.length).toBeGreaterThan(50);
+    expect(rows.map(([key, value]) => [key, value])).toEqual(
+      expected.map(([key, { default: value }]) => [
+        key,
+        value === undefined ? 'required' : JSON.stringify(value),
+      ]),
+    );
+  });
+
+  test('tells the values that a key may have', () => {
+    for (const [i, [key, node]] of expected.entries()) {
+      const told = rows[i]?.[2] ?? '';
+      expect(told, key).toMatch(/^\w.*\.$/);
+      if (node.enum !== undefined) expect(told, key).toContain(node.enum.join(', '));
+      if ((node.minimum ?? -Infinity) > Number.MIN_SAFE_INTEGER)
+        expect(told, key).toContain(`at least ${node.minimum}`);
+    }
+  });
+
+  test('repeats what the comments of core/settings.ts say of a key', () => {
+    const comments = [
+      ...readFileSync(join(root, 'core/settings.ts'), 'utf8').matchAll(/^ +\/\*\* (.*) \*\/$/gm),
+    ];
+    expect(comments.length).toBeGreaterThan(5);
+    for (const [, comment = ''] of comments)
+      expect(rows.some(([, , told]) => told?.endsWith(comment.replaceAll('`', '')))).toBe(true);
+  });
 });
 
 describe('docs/metrics.md', () => {

@@ -197,6 +197,7 @@ class ThreadedBus final : public Bus {
       const std::lock_guard lock(mutex_);
       last_counters_ = count();
     }
+    engines_->serve(nullptr);
     server_.reset();
     publish();
     endpoint_.reset();

@@ -179,11 +179,13 @@ void Engines::announce(session::SessionId id, const session::Announce& message) 
 }
 
 // A ticket's own slots come first: after a double seal its chunk is not the one that the directory finds.
-SlotId Engines::claimable(const Ticket* ticket, const Key& key, const session::Attach& engine) const {
-  if (ticket != nullptr) {
-    for (const TicketChunk& c : ticket->chunks) {
-      if (c.done && c.slot != kNoSlot && c.chunk.key == key) return c.slot;
-    }
+// `from`: keys come in the order of the ticket's chunks, so each is looked for behind the one before.
+SlotId Engines::claimable(const Ticket* ticket, size_t& from, const Key& key, const session::Attach& engine) const {
+  for (size_t i = from; ticket != nullptr && i < ticket->chunks.size(); ++i) {
+    const TicketChunk& c = ticket->chunks[i];
+    if (!c.done || c.corrupt || c.slot == kNoSlot || c.chunk.key != key) continue;
+    from = i + 1;
+    return c.slot;
   }
   return held(key, engine.ns, engine.geometry);
 }
@@ -203,8 +205,9 @@ session::Claimed Engines::claim(session::SessionId id, const session::Claim& req
     return answer;
   }
   std::vector<SlotId> slots;
+  size_t from = 0;
   for (const Key& key : request.keys) {
-    const SlotId slot = claimable(ticket, key, session.engine);
+    const SlotId slot = claimable(ticket, from, key, session.engine);
     if (slot == kNoSlot) break;
     parts_.arena.pin(slot);
     slots.push_back(slot);
@@ -252,6 +255,7 @@ void Engines::corrupt(session::SessionId, const session::Corrupt& message) {
   }
   ++parts_.counters.corrupt_reported;
   parts_.arena.drop(message.slot);
+  parts_.tickets->corrupt(message.slot);
   parts_.publish_soon();
 }
 

@@ -43,7 +43,7 @@ class Engines final : public session::Handler {
   session::Accepted accept_ended(const session::Attach&, const session::Accept&);
   Ticket* ticket_to_load(const session::Attach&, const TicketId&, int32_t& code);
   int32_t not_live(const TicketId&);               // counts, and the code to answer with
-  SlotId claimable(const Ticket*, const Key&, const session::Attach&) const;
+  SlotId claimable(const Ticket*, size_t& from, const Key&, const session::Attach&) const;
   void event(const session::Attach&, bool attached);
 
   Parts& parts_;

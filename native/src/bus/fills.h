@@ -43,7 +43,6 @@ class Fills {
   SlotId reserve(const session::Attach&, const session::Fill&);
   Fill* find(session::SessionId, SlotId, uint32_t generation);
   void filled(SlotId, Fill&, uint32_t layer, uint64_t computed_ns);
-  void sealed(SlotId);
   void writer_done(SlotId, Fill&);
 
   Parts& parts_;

@@ -81,7 +81,7 @@ void Tickets::open(const OpenTicket& request) {
     if (chunk.tokens == 0 || chunk.tokens > ticket.geometry.chunk_tokens) {
       return refuse(request.ticket, role, Reason::malformed);
     }
-    ticket.chunks.push_back({chunk, false, kNoSlot, false, false});
+    ticket.chunks.push_back({chunk, false, kNoSlot, false, false, false});
   }
   const auto give_up = [&](Reason reason) {
     for (const TicketChunk& c : ticket.chunks) {
@@ -139,7 +139,7 @@ void Tickets::expect(const ExpectTicket& request) {
     if (chunk.tokens == 0 || chunk.tokens > ticket.geometry.chunk_tokens) {
       return refuse(request.ticket, 's', Reason::malformed);
     }
-    ticket.chunks.push_back({chunk, request.need[i] != 0, kNoSlot, false, false});
+    ticket.chunks.push_back({chunk, request.need[i] != 0, kNoSlot, false, false, false});
     if (request.need[i] != 0) ++ticket.needed;
   }
   for (uint32_t i = 0; i < count; ++i) {

@@ -20,6 +20,7 @@ struct TicketChunk {
   SlotId slot = kNoSlot;       // pinned once by this ticket while set
   bool filling = false;        // an engine writes the slot
   bool done = false;           // source: acknowledged whole; target: verified, sealed
+  bool corrupt = false;        // reported by a reader: given to no other
 };
 
 struct Ticket {

@@ -142,6 +142,12 @@ void Tickets::remember(const Ticket& ticket, bool told) {
   ended_order_.pop_front();
 }
 
+void Tickets::corrupt(SlotId slot) {
+  for (const auto& [id, ticket] : live_) {
+    for (TicketChunk& c : ticket->chunks) c.corrupt = c.corrupt || c.slot == slot;
+  }
+}
+
 void Tickets::engine_gone(const std::string& engine, const Namespace& ns) {
   std::vector<Ticket*> failing;
   for (const auto& [id, ticket] : live_) {

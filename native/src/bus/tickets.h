@@ -54,6 +54,7 @@ class Tickets {
   void streaming(Ticket&);                       // its first bytes moved
   void chunk_done(Ticket&, uint32_t chunk);      // source: acknowledged whole; else: sealed here
   void claimed(Ticket&);
+  void corrupt(SlotId);                          // a reader found other bytes in it than were verified
   // Fails what still waits for this engine to fill it.
   void engine_gone(const std::string& engine, const Namespace&);
   void changed(const Ticket& ticket) {

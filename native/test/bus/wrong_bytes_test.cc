@@ -131,6 +131,9 @@ TEST_CASE("a bit flipped in the target's arena is found while scattering; the ch
   CHECK(n.d->load(prompt, true, right) == BATON_ERR_DIGEST);
   CHECK(right == 1);
   CHECK(n.b.wait([&] { return n.b.bus->counters().corrupt_reported == 1; }));
+  // It is given to nobody again, not even to its ticket.
+  CHECK(n.d->load(prompt, true, right) == BATON_OK);
+  CHECK(right == 1);
   n.settle_and_check_baseline(prompt);
   uint32_t held = 0;
   CHECK(baton_lookup(n.d->client(), prompt.keys().data(), 2, &held) == BATON_OK);
