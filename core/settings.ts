@@ -1,4 +1,5 @@
-// The one configuration schema: a YAML file whose sections the processes read. Units stand in the names.
+// The one configuration schema: a YAML file whose sections the processes read. Units stand in the names; every key says what it
+// means, and docs/configuration.md is generated from here.
 import { z } from './schema.ts';
 
 const name = z
@@ -20,156 +21,295 @@ const sha256Hex = z
   .string()
   .regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hex: printf %s KEY | sha256sum');
 
-/** `tenants:` owners of API keys. */
 export const tenantSettings = z.strictObject({
-  name,
-  secret: z.string().min(32, 'must be at least 32 characters, for example from: openssl rand -hex 32'),
-  keys: z.array(sha256Hex).min(1, 'must list at least one key hash'),
+  name: name.describe('Owner of these API keys; its name is a metric label.'),
+  secret: z
+    .string()
+    .min(32, 'must be at least 32 characters, for example from: openssl rand -hex 32')
+    .describe(
+      'Names every chunk of the tenant: another secret shares nothing. Same on all routers; never sent on.',
+    ),
+  keys: z
+    .array(sha256Hex)
+    .min(1, 'must list at least one key hash')
+    .describe('SHA-256 of each API key, for example from: `printf %s KEY` piped into `sha256sum`.'),
 });
 
 export const modelSettings = z.strictObject({
-  name,
-  /** Files the router renders with; both or none (then the engine renders and nothing is named by the router). */
-  tokenizer: path.nullable().default(null),
-  chat_template: path.nullable().default(null),
-  max_model_len: count.default(16384),
+  name: name.describe('As engines serve it (`router.engines[].model`).'),
+  tokenizer: path
+    .nullable()
+    .default(null)
+    .describe(
+      '`tokenizer.json` that the router renders with; null: the engine renders and nothing is named by the router.',
+    ),
+  chat_template: path.nullable().default(null).describe('Jinja chat template; set both files or none.'),
+  max_model_len: count.default(16384).describe('Prompt and answer together, tokens; longer is a 400.'),
 });
 
 export const engineEntry = z.strictObject({
-  name,
-  url,
-  /** The node whose transfer service it is attached to; null: none. */
-  node: name.nullable().default(null),
-  role: z.enum(['prefill', 'decode', 'both'], 'must be prefill, decode or both'),
-  model: name,
-  /** KV room in tokens, a hard bound of placement. */
-  kv_tokens: count.default(65_536),
+  name: name.describe('As in that engine’s own `engine.name`: the service knows it by this name.'),
+  url: url.describe('Where its OpenAI API answers.'),
+  node: name
+    .nullable()
+    .default(null)
+    .describe('The node whose transfer service it is attached to; null: none, so it is only asked in whole.'),
+  role: z
+    .enum(['prefill', 'decode', 'both'], 'must be prefill, decode or both')
+    .describe('The legs it may be given. A decode engine also computes prompts that are placed local.'),
+  model: name.describe('The model it serves, as clients ask for it.'),
+  kv_tokens: count.default(65_536).describe('Its KV room in tokens, a hard bound of placement.'),
 });
 
 export const routerSettings = z.strictObject({
-  name: name.default('router'),
-  host: host.default('127.0.0.1'),
-  port: port.default(8000),
-  admin: z.strictObject({ host: host.default('127.0.0.1'), port: port.default(8001) }).prefault({}),
+  name: name.default('router').describe('Its name at the services; different for each router.'),
+  host: host.default('127.0.0.1').describe('Address of the public listener.'),
+  port: port.default(8000).describe('Port of the public listener.'),
+  admin: z
+    .strictObject({
+      host: host
+        .default('127.0.0.1')
+        .describe('Address of the listener for metrics and debug; never public.'),
+      port: port.default(8001).describe('Port of that listener.'),
+    })
+    .prefault({}),
   services: z
-    .array(z.strictObject({ node: name, address: z.string().regex(/^.+:\d+$/, 'must be host:port') }))
-    .default([]),
-  engines: z.array(engineEntry).min(1, 'must list at least one engine').default([]),
-  models: z.array(modelSettings).default([]),
+    .array(
+      z.strictObject({
+        node: name.describe('As in that service’s own `transfer.node`.'),
+        address: z
+          .string()
+          .regex(/^.+:\d+$/, 'must be host:port')
+          .describe('Of its control stream.'),
+      }),
+    )
+    .default([])
+    .describe('The transfer services; none: everything is placed local.'),
+  engines: z
+    .array(engineEntry)
+    .min(1, 'must list at least one engine')
+    .default([])
+    .describe('Only these are ever dialled.'),
+  models: z
+    .array(modelSettings)
+    .default([])
+    .describe('How each model is rendered; a model without an entry is rendered by its engine.'),
   placement: z
     .strictObject({
       mode: z
         .enum(['auto', 'disaggregated', 'local'], 'must be auto, disaggregated or local')
-        .default('auto'),
-      /** Assumed until measured. */
-      prefill_tokens_per_s: z.number().positive('must be above 0').default(2000),
-      transfer_bytes_per_s: z.number().positive('must be above 0').default(1e9),
-      /** Fixed cost of a handoff: control round trips and the second leg. */
-      handoff_ms: z.number().min(0, 'must not be negative').default(15),
+        .default('auto')
+        .describe(
+          'auto: the placement with the least predicted time to first token. A trusted caller’s `x-baton-placement` overrides it.',
+        ),
+      prefill_tokens_per_s: z
+        .number()
+        .positive('must be above 0')
+        .default(2000)
+        .describe('Assumed of an engine until its own rate is measured.'),
+      transfer_bytes_per_s: z
+        .number()
+        .positive('must be above 0')
+        .default(1e9)
+        .describe('Assumed of a pair of nodes until measured.'),
+      handoff_ms: z
+        .number()
+        .min(0, 'must not be negative')
+        .default(15)
+        .describe('Fixed cost of a handoff: control round trips and the second leg.'),
     })
     .prefault({}),
-  /** Addresses of callers whose x-baton-placement and x-baton-explain headers count. */
-  trusted: z.array(z.string()).default(['127.0.0.1', '::1']),
+  trusted: z
+    .array(z.string())
+    .default(['127.0.0.1', '::1'])
+    .describe('Addresses of callers whose `x-baton-placement` and `x-baton-explain` headers count.'),
   limits: z
     .strictObject({
-      body_bytes: count.default(8 * 1024 * 1024),
-      requests: count.default(1024),
-      in_flight_bytes: count.default(256 * 1024 * 1024),
-      in_flight_tokens: count.default(4_000_000),
-      attempts: count.max(8, 'must be at most 8').default(3),
+      body_bytes: count.default(8 * 1024 * 1024).describe('Of one request; more is a 413.'),
+      requests: count.default(1024).describe('In flight; more is a 429.'),
+      in_flight_bytes: count
+        .default(256 * 1024 * 1024)
+        .describe('Bodies of all requests in flight; more is a 429.'),
+      in_flight_tokens: count
+        .default(4_000_000)
+        .describe('Prompts and answers of all requests in flight; more is a 429.'),
+      attempts: count
+        .max(8, 'must be at most 8')
+        .default(3)
+        .describe('Placements of one request that reach an engine, the first included.'),
     })
     .prefault({}),
   timeouts: z
     .strictObject({
-      request_ms: ms.default(600_000),
-      connect_ms: ms.default(2000),
-      /** No progress of a prefill or its transfer for this long: the attempt is given up. */
-      handoff_idle_ms: ms.default(30_000),
-      first_token_ms: ms.default(120_000),
-      lease_ms: ms.default(10_000),
-      drain_ms: ms.default(20_000),
+      request_ms: ms.default(600_000).describe('From its arrival to the end of its answer.'),
+      connect_ms: ms.default(2000).describe('To an engine.'),
+      handoff_idle_ms: ms
+        .default(30_000)
+        .describe('No progress of a prefill or its transfer for this long: the attempt is given up.'),
+      first_token_ms: ms.default(120_000).describe('From the decode leg’s start to its first byte.'),
+      lease_ms: ms
+        .default(10_000)
+        .describe('A ticket ends so long after the router’s last word on it. Renewed at a third of it.'),
+      drain_ms: ms.default(20_000).describe('After SIGTERM, for requests in flight; then they are cut.'),
     })
     .prefault({}),
 });
 
 export const transferSettings = z.strictObject({
-  node: name.default('node'),
-  host: host.default('127.0.0.1'),
-  port: port.default(7001),
-  admin: z.strictObject({ host: host.default('127.0.0.1'), port: port.default(7002) }).prefault({}),
-  lane: z
+  node: name.default('node').describe('Name of this node, different for each.'),
+  host: host.default('127.0.0.1').describe('Address of the control streams’ listener.'),
+  port: port.default(7001).describe('Port of it.'),
+  admin: z
     .strictObject({
-      host: host.default('127.0.0.1'),
-      port: port.default(0),
-      /** The host that other services are told; null: `host`. */
-      advertise: host.nullable().default(null),
-      silence_ms: ms.default(2000),
-      connect_ms: ms.default(1000),
+      host: host.default('127.0.0.1').describe('Address of the listener for metrics and health.'),
+      port: port.default(7002).describe('Port of that listener.'),
     })
     .prefault({}),
-  socket: path.default('/tmp/baton/engine.sock'),
+  lane: z
+    .strictObject({
+      host: host.default('127.0.0.1').describe('Address that lanes from other services come to.'),
+      port: port.default(0).describe('Port of it; routers tell it to the other services.'),
+      advertise: host
+        .nullable()
+        .default(null)
+        .describe('The host that other services are told; null: `host`.'),
+      silence_ms: ms
+        .default(2000)
+        .describe('A lane whose other end says nothing for so long is lost. At least 4.'),
+      connect_ms: ms.default(1000).describe('To another service, hello included.'),
+    })
+    .prefault({}),
+  socket: path
+    .default('/tmp/baton/engine.sock')
+    .describe('Unix socket that this node’s engines attach to; its folder is made when missing.'),
   arena: z
     .strictObject({
-      path: path.default('/dev/shm/baton-arena'),
+      path: path
+        .default('/dev/shm/baton-arena')
+        .describe(
+          'File of the arena, on tmpfs or hugetlbfs. It outlives the service on purpose: what is sealed is served again.',
+        ),
       bytes: z
         .int('must be whole bytes')
         .min(1 << 20, 'must be at least 1 MiB')
-        .default(1 << 30),
-      slots_max: count.max(1 << 20, 'must be at most 1048576').default(65_536),
-      prefault: z.boolean('must be true or false').default(true),
-      /** Removed at the end of the process (demo, tests). */
-      ephemeral: z.boolean('must be true or false').default(false),
+        .default(1 << 30)
+        .describe('Room for chunks.'),
+      slots_max: count
+        .max(1 << 20, 'must be at most 1048576')
+        .default(65_536)
+        .describe('Chunks that the arena can hold, whatever their size.'),
+      prefault: z
+        .boolean('must be true or false')
+        .default(true)
+        .describe(
+          'Touch every page before ready, so that memory is charged to the service and never missing later.',
+        ),
+      ephemeral: z
+        .boolean('must be true or false')
+        .default(false)
+        .describe('The file is removed at the end of the process (demo, tests).'),
     })
     .prefault({}),
-  ticket_share_max: z.number().gt(0, 'must be above 0').max(1, 'must be at most 1').default(0.5),
-  drain_ms: ms.default(20_000),
+  ticket_share_max: z
+    .number()
+    .gt(0, 'must be above 0')
+    .max(1, 'must be at most 1')
+    .default(0.5)
+    .describe('Share of the arena that one prompt may take; a larger prompt is placed local.'),
+  drain_ms: ms.default(20_000).describe('After SIGTERM, for live tickets; then they are aborted.'),
 });
 
 export const engineSettings = z.strictObject({
-  name: name.default('engine'),
-  host: host.default('127.0.0.1'),
-  port: port.default(8100),
-  model: z.enum(['tiny', 'synthetic'], 'must be tiny or synthetic').default('tiny'),
-  served_name: name.nullable().default(null),
-  /** Overrides of the model's own geometry. */
-  layers: count.nullable().default(null),
-  heads: count.nullable().default(null),
-  head_dim: count.nullable().default(null),
-  seed: z.int('must be a whole number').min(0, 'must not be negative').default(1),
-  pages: count.default(2048),
-  page_tokens: count.default(16),
-  chunk_tokens: count.default(256),
-  max_model_len: count.default(16384),
-  max_batched_tokens: count.default(2048),
-  max_sequences: count.default(32),
-  threads: count.default(1),
-  /** The service's socket; null: serve alone. */
-  socket: path.nullable().default(null),
-  keep: z.boolean('must be true or false').default(true),
-  keep_generated: z.boolean('must be true or false').default(true),
-  verify: z.boolean('must be true or false').default(true),
-  /** Gather each layer as soon as it is computed; false: all of a step's layers at its end (no streaming). */
-  layer_hooks: z.boolean('must be true or false').default(true),
-  check: z.boolean('must be true or false').default(false),
-  compute_us_per_layer: z.number().min(0, 'must not be negative').default(0),
-  compute_us_per_layer_token: z.number().min(0, 'must not be negative').default(0),
-  prepare_kv: z.boolean('must be true or false').default(false),
-  delay_layer: z.int('must be a whole number').default(-1),
-  delay_ms: z.number().min(0, 'must not be negative').default(0),
-  drain_ms: ms.default(20_000),
+  name: name.default('engine').describe('Its name at the service and in `router.engines`.'),
+  host: host.default('127.0.0.1').describe('Address of its OpenAI API.'),
+  port: port.default(8100).describe('Port of it.'),
+  model: z
+    .enum(['tiny', 'synthetic'], 'must be tiny or synthetic')
+    .default('tiny')
+    .describe(
+      'tiny: a real transformer with seeded weights; synthetic: any geometry, every KV byte shapes the answer.',
+    ),
+  served_name: name.nullable().default(null).describe('As clients ask for it; null: `engine.model`.'),
+  layers: count.nullable().default(null).describe('Instead of the model’s own.'),
+  heads: count.nullable().default(null).describe('KV heads, instead of the model’s own.'),
+  head_dim: count.nullable().default(null).describe('Instead of the model’s own.'),
+  seed: z
+    .int('must be a whole number')
+    .min(0, 'must not be negative')
+    .default(1)
+    .describe('Of weights (tiny) or KV bytes (synthetic); another seed is another model.'),
+  pages: count.default(2048).describe('Its KV pages, all sequences and the prefix cache.'),
+  page_tokens: count.default(16).describe('Tokens of a page; divides `engine.chunk_tokens`.'),
+  chunk_tokens: count.default(256).describe('Tokens of a chunk; the same on every engine of a model.'),
+  max_model_len: count.default(16384).describe('Prompt and answer together, tokens.'),
+  max_batched_tokens: count.default(2048).describe('Tokens of one step, prefill and decode together.'),
+  max_sequences: count.default(32).describe('Sequences of one step.'),
+  threads: count.default(1).describe('That compute.'),
+  socket: path.nullable().default(null).describe('The service’s socket; null: serve alone.'),
+  keep: z
+    .boolean('must be true or false')
+    .default(true)
+    .describe('Whole chunks of named prompts go into the arena also without a ticket.'),
+  keep_generated: z
+    .boolean('must be true or false')
+    .default(true)
+    .describe('So do whole chunks that hold generated tokens: the next turn finds them.'),
+  verify: z
+    .boolean('must be true or false')
+    .default(true)
+    .describe('Check digests again while scattering. Landing always checks.'),
+  layer_hooks: z
+    .boolean('must be true or false')
+    .default(true)
+    .describe(
+      'Gather each layer as soon as it is computed; false: all of a step’s layers at its end (no streaming).',
+    ),
+  check: z
+    .boolean('must be true or false')
+    .default(false)
+    .describe('Answer `/debug/digests/ID` with the digests of a request’s own pages (identity test).'),
+  compute_us_per_layer: z
+    .number()
+    .min(0, 'must not be negative')
+    .default(0)
+    .describe('Modelled compute time of synthetic: for each layer of a step.'),
+  compute_us_per_layer_token: z
+    .number()
+    .min(0, 'must not be negative')
+    .default(0)
+    .describe('And for each token of it.'),
+  prepare_kv: z
+    .boolean('must be true or false')
+    .default(false)
+    .describe('synthetic makes a step’s KV bytes before its layers’ time begins (overlap bench).'),
+  delay_layer: z
+    .int('must be a whole number')
+    .default(-1)
+    .describe('The layer that `engine.delay_ms` holds up; -1: none (tests).'),
+  delay_ms: z.number().min(0, 'must not be negative').default(0).describe('See `engine.delay_layer`.'),
+  drain_ms: ms.default(20_000).describe('After SIGTERM, for requests in flight; then they are cut.'),
 });
 
 export const settings = z.strictObject({
   log: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], 'must be debug, info, warn, error or silent')
-    .default('info'),
+    .default('info')
+    .describe('Least level that is written, as JSON lines on standard error.'),
   cluster: z
     .strictObject({
-      /** Files that hold a cluster key each (at least 32 bytes); the first proves, all are accepted. */
-      key_files: z.array(path).max(2, 'must list at most two key files').default([]),
+      key_files: z
+        .array(path)
+        .max(2, 'must list at most two key files')
+        .default([])
+        .describe(
+          'Files that hold a cluster key each (at least 32 bytes); the first proves, all are accepted.',
+        ),
     })
     .prefault({}),
-  tenants: z.array(tenantSettings).default([]),
+  tenants: z
+    .array(tenantSettings)
+    .default([])
+    .describe('Owners of API keys; none: one tenant, `default`, and no key is asked for.'),
   router: routerSettings.prefault({}),
   transfer: transferSettings.prefault({}),
   engine: engineSettings.prefault({}),

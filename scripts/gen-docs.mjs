@@ -40,8 +40,8 @@ function metricsTable(metrics) {
   return [...head('Name', 'Kind', 'Labels', 'Meaning'), ...rows].join('\n');
 }
 
-function configurationPage(schema, source) {
-  const rows = settingsRows(schema, source).map((cells) => row(...cells));
+function configurationPage(schema) {
+  const rows = settingsRows(schema).map((cells) => row(...cells));
   return `# Configuration
 
 Generated from \`core/settings.ts\` by \`node scripts/gen-docs.mjs\`. One YAML file, of which \`baton router\`, \`baton transfer\` and
@@ -62,8 +62,7 @@ async function generate() {
   writeFileSync(join(root, 'docs/errors.md'), errorsPage(ERRORS));
   const { z } = await import(join(root, 'core/schema.ts'));
   const { settings } = await import(join(root, 'core/settings.ts'));
-  const source = readFileSync(join(root, 'core/settings.ts'), 'utf8');
-  writeFileSync(join(root, 'docs/configuration.md'), configurationPage(z.toJSONSchema(settings), source));
+  writeFileSync(join(root, 'docs/configuration.md'), configurationPage(z.toJSONSchema(settings)));
   const path = join(root, 'docs/metrics.md');
   let page = readFileSync(path, 'utf8');
   for (const [section, module, name] of tables) {
