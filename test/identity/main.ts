@@ -57,6 +57,7 @@ async function runSuite(suite: Suite, plans: PromptPlan[], totals: Totals): Prom
     totals.bytes += bytes;
     if (suite.oneNode && bytes !== 0)
       totals.complaints.push(`${suite.name}: ${bytes} bytes crossed a lane on one node`);
+    if (suite.oneNode) await expectNoSlotCopied(cluster, suite, totals);
     if (!suite.oneNode && bytes === 0) totals.complaints.push(`${suite.name}: nothing crossed a lane`);
     const count = (key: 'prompts' | 'identical' | 'stripes' | 'equal'): number => totals[key] - before[key];
     console.log(
@@ -65,6 +66,15 @@ async function runSuite(suite: Suite, plans: PromptPlan[], totals: Totals): Prom
   } finally {
     await cluster.stop();
   }
+}
+
+/** Every slot that the shared arena ever used was filled by an engine's gather: none is a copy of another slot. */
+async function expectNoSlotCopied(cluster: Cluster, suite: Suite, totals: Totals): Promise<void> {
+  const sum = (name: string): Promise<number> => metricSum(cluster.services, `baton_transfer_${name}`);
+  const used = (await sum('arena_slots_used')) + (await sum('arena_evictions_total'));
+  const filled = await sum('fills_begun_total');
+  if (used === 0 || used > filled)
+    totals.complaints.push(`${suite.name}: ${used} slots used, ${filled} of them filled by engines`);
 }
 
 async function compare(
