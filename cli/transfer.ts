@@ -11,7 +11,13 @@ export async function transferCommand(flags: CommonFlags): Promise<void> {
   const config = loadConfig({ file: flags.config, env: process.env, sets: flags.set });
   const keys = clusterKeys(config, process.env);
   const log = createLogger('transfer', config.log);
-  const running = await runTransfer(config.transfer, { keys, log, clock: systemClock, random: systemRandom });
+  const running = await runTransfer(config.transfer, {
+    keys,
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    verify: process.env['BATON_VERIFY'] !== 'off',
+  });
   announceReady({
     url: running.address,
     adminUrl: running.adminUrl,

@@ -1,12 +1,17 @@
 // Builds the addons and libbaton.so with cmake-js: no network, nothing but g++, cmake and npm packages.
 // Runs at every `npm ci`, with or without development dependencies, on Node 20 as well as 24.
+// `--hooks`: builds the core once more, into native/build/hooks, where tests may switch verification off. `node
+// --conditions=test-hooks` loads that addon, LD_LIBRARY_PATH gives engines that libbaton.so (test/support/hooks.ts).
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { dropForeignCache, hasFile, quietly, root } from './run.mjs';
 
+const hooks = process.argv.includes('--hooks');
 // In order: the reference engine links the libbaton.so of the first.
-const projects = ['native', 'engines/reference/native'].filter((dir) => hasFile(`${dir}/src`, /\.cc$/));
+const projects = (hooks ? ['native'] : ['native', 'engines/reference/native']).filter((dir) =>
+  hasFile(`${dir}/src`, /\.cc$/),
+);
 
 const runs = (command) => spawnSync(command, ['--version']).status === 0;
 
@@ -24,10 +29,12 @@ function build(dir) {
     dirname(createRequire(import.meta.url).resolve('cmake-js/package.json')),
     'bin/cmake-js',
   );
-  dropForeignCache(join(root, dir, 'build'));
+  const out = hooks ? `${dir}/build/hooks` : `${dir}/build`;
+  dropForeignCache(join(root, out));
   const generator = runs('make') ? ['-G', 'Unix Makefiles'] : [];
-  quietly(process.execPath, [cmakeJs, 'build', '-d', dir, '-p', '2', ...generator]);
-  console.log(`${dir}: built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  const options = hooks ? ['--CDTEST_HOOKS=ON'] : [];
+  quietly(process.execPath, [cmakeJs, 'build', '-d', dir, '-O', out, '-p', '2', ...generator, ...options]);
+  console.log(`${out}: built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
 
 if (projects.length > 0) {

@@ -31,5 +31,6 @@ export const testSteps = [
 
 export const restSteps = [
   native('thread'),
+  script('hooks', 'scripts/build-native.mjs', '--hooks'),
   ...(hasFile('test/fault', /\.test\.ts$/) ? [vitest('fault')] : []),
 ];

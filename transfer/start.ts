@@ -9,7 +9,11 @@ export type StartBus = (options: NativeBusOptions, wake: () => void) => NativeBu
 
 const UNIT = 64 * 1024;
 
-export function busOptions(settings: TransferSettings, keys: readonly Uint8Array[]): NativeBusOptions {
+export function busOptions(
+  settings: TransferSettings,
+  keys: readonly Uint8Array[],
+  verify: boolean,
+): NativeBusOptions {
   const { arena, lane } = settings;
   return {
     node: settings.node,
@@ -24,14 +28,22 @@ export function busOptions(settings: TransferSettings, keys: readonly Uint8Array
     laneSilenceMs: lane.silence_ms,
     laneConnectMs: lane.connect_ms,
     ticketShareMax: settings.ticket_share_max,
-    verify: true,
+    verify,
   };
 }
 
-/** The addon's own start; `missing_dependency` when it is not built. */
+/** The addon's own start; `missing_dependency` when it is not built, `bad_config` when it should not verify and always does. */
 export async function loadStart(): Promise<StartBus> {
   const { native } = await import('./native.ts');
-  return (options, wake) => native.startBus(options, wake);
+  return (options, wake) => {
+    if (!options.verify && !native.testHooks()) {
+      throw new BatonError(
+        'bad_config',
+        'BATON_VERIFY=off: this build always verifies what lands: unset the variable (tests: test/support/hooks.ts)',
+      );
+    }
+    return native.startBus(options, wake);
+  };
 }
 
 /** Starts the bus; `start_failed` with what to do otherwise. */

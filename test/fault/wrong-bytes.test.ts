@@ -16,7 +16,7 @@ import {
   transferMetric,
   untilBaseline,
 } from '../support/deployment.ts';
-import { startLaneProxy, whole, type LaneProxy, type Tamper } from '../support/lane-proxy.ts';
+import { flipped, startLaneProxy, whole, type LaneProxy, type Tamper } from '../support/lane-proxy.ts';
 import { metricAt } from '../support/metrics.ts';
 
 const pass: Tamper = (frame) => [whole(frame)];
@@ -65,12 +65,6 @@ function onFirstRun(once: Tamper): void {
     return once(frame);
   };
 }
-
-const flipped = (payload: Buffer): Buffer => {
-  const copy = Buffer.from(payload);
-  copy.writeUInt8(copy.readUInt8(copy.length >> 1) ^ 1, copy.length >> 1);
-  return copy;
-};
 
 describe('on the wire', () => {
   test('a whole transfer crosses the proxy untouched', async () => {

@@ -24,6 +24,13 @@ const FRAME_BYTES = 72;
 
 export const whole = ({ head, payload }: LaneFrame): Buffer => Buffer.concat([head, payload]);
 
+/** The same bytes but for one bit in their middle. */
+export function flipped(payload: Buffer): Buffer {
+  const copy = Buffer.from(payload);
+  copy.writeUInt8(copy.readUInt8(copy.length >> 1) ^ 1, copy.length >> 1);
+  return copy;
+}
+
 export async function startLaneProxy(port: number, tamper: Tamper): Promise<LaneProxy> {
   let runs = 0;
   const sockets = new Set<Socket>();

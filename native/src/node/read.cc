@@ -107,9 +107,6 @@ BusOptions read_options(const Napi::Object& o) {
   options.lane_connect_ms = whole<uint32_t>(o, "laneConnectMs");
   options.ticket_share_max = number(o, "ticketShareMax");
   options.verify = flag(o, "verify");
-#ifndef BATON_TEST_HOOKS
-  options.verify = true;
-#endif
   return options;
 }
 

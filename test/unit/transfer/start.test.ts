@@ -109,7 +109,7 @@ describe('starting a transfer service', () => {
   });
 
   test("hands the native bus's own complaint on", () => {
-    const options = busOptions(settingsOf(), []);
+    const options = busOptions(settingsOf(), [], true);
     const refusing = (error: Error) => () => {
       throw error;
     };
@@ -137,6 +137,6 @@ describe('starting a transfer service', () => {
 
   test('arena bytes are rounded up to what slots are made of', () => {
     const arena = { path: '/x', bytes: (1 << 20) + 1 };
-    expect(busOptions(settingsOf({ arena }), []).arenaBytes).toBe((1 << 20) + 65_536);
+    expect(busOptions(settingsOf({ arena }), [], true).arenaBytes).toBe((1 << 20) + 65_536);
   });
 });
