@@ -59,11 +59,13 @@ function(baton_static_runtime target)
   endif()
 endfunction()
 
-# A Node-API addon from `sources`, only under cmake-js.
+# A Node-API addon from `sources`, only under cmake-js. Without SWALLOW a call that meets a worker thread being terminated
+# ends the whole process: the error that tells of it cannot be thrown any more.
 function(baton_addon target)
   add_library(${target} SHARED ${ARGN} ${CMAKE_JS_SRC})
   target_include_directories(${target} SYSTEM PRIVATE ${CMAKE_JS_INC})
-  target_compile_definitions(${target} PRIVATE NAPI_VERSION=10 NODE_ADDON_API_CPP_EXCEPTIONS)
+  target_compile_definitions(${target} PRIVATE NAPI_VERSION=10 NODE_ADDON_API_CPP_EXCEPTIONS
+                             NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS)
   target_link_libraries(${target} PRIVATE ${CMAKE_JS_LIB})
   set_target_properties(${target} PROPERTIES PREFIX "" SUFFIX ".node")
 endfunction()

@@ -15,13 +15,19 @@ void BusObject::define(Napi::Env env) {
        InstanceMethod<&BusObject::list_tickets>("listTickets"), InstanceMethod<&BusObject::list_chunks>("listChunks"),
        InstanceMethod<&BusObject::list_attachments>("listAttachments"), InstanceMethod<&BusObject::counters>("counters"),
        InstanceMethod<&BusObject::refuse_new>("refuseNew"), InstanceMethod<&BusObject::close>("close")});
-  // One constructor per environment: worker threads have their own.
-  env.SetInstanceData(new Napi::FunctionReference(Napi::Persistent(constructor)));
+  auto* environment = new Environment{Napi::Persistent(constructor), {}};
+  env.SetInstanceData(environment);
+  // The main thread ends by process.exit and by an exception without the hooks of its environment: without this the
+  // sockets stay and the threads run into the destructors of the process.
+  const auto exit = [environment](const Napi::CallbackInfo&) {
+    while (!environment->open.empty()) (*environment->open.begin())->end();
+  };
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  process.Get("once").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), Napi::Function::New(env, exit)});
 }
 
 Napi::Value BusObject::start(const Napi::CallbackInfo& info) {
-  const auto* constructor = info.Env().GetInstanceData<Napi::FunctionReference>();
-  return constructor->New({info[0], info[1]});
+  return info.Env().GetInstanceData<Environment>()->constructor.New({info[0], info[1]});
 }
 
 BusObject::BusObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BusObject>(info), env_(info.Env()) {
@@ -49,6 +55,7 @@ BusObject::BusObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BusObjec
     throw error;
   }
   napi_add_env_cleanup_hook(env_, end_of_environment, this);
+  environment().open.insert(this);
 }
 
 BusObject::~BusObject() { end(); }
@@ -64,6 +71,7 @@ void BusObject::end() {
   if (ended_) return;
   ended_ = true;
   *open_ = false;
+  environment().open.erase(this);
   napi_remove_env_cleanup_hook(env_, end_of_environment, this);
   bus_.reset();
   wake_.Release();

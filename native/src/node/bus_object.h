@@ -1,9 +1,10 @@
 #pragma once
-// NativeBus of transfer/native.ts: one bus owned by one JavaScript object. It dies by close(), by the end of its environment,
-// or with the object, whichever comes first; the thread is joined in each case.
+// NativeBus of transfer/native.ts: one bus owned by one JavaScript object. It dies by close(), by the process's 'exit' event, by
+// the end of its environment, or with the object, whichever comes first; the thread is joined in each case.
 #include <napi.h>
 
 #include <memory>
+#include <unordered_set>
 
 #include "bus/bus.h"
 
@@ -36,10 +37,17 @@ class BusObject : public Napi::ObjectWrap<BusObject> {
   void end();
   static void end_of_environment(void* self);
 
+  // Of one environment: worker threads have their own.
+  struct Environment {
+    Napi::FunctionReference constructor;
+    std::unordered_set<BusObject*> open;
+  };
+  Environment& environment() const { return *env_.GetInstanceData<Environment>(); }
+
   std::shared_ptr<bool> open_ = std::make_shared<bool>(true);  // JavaScript's thread only
   Napi::ThreadSafeFunction wake_;
   std::unique_ptr<Bus> bus_;  // destroyed before wake_ is released
-  napi_env env_;
+  Napi::Env env_;
   bool ended_ = false;
 };
 
