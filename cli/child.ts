@@ -12,6 +12,8 @@ export interface ChildOptions {
   env: Record<string, string>;
   /** Bound of the start. */
   readyMs: number;
+  /** Ends the start: the child is killed. */
+  signal?: AbortSignal;
   /** Receives the child's stderr, line by line. */
   onLog: (line: string) => void;
 }
@@ -26,8 +28,9 @@ export interface Child {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Starts one process and waits for its ready line; `start_failed` with its last words otherwise. */
+/** Starts one process and waits for its ready line; `start_failed` with its last words otherwise, once it is gone. */
 export async function startChild(options: ChildOptions): Promise<Child> {
+  options.signal?.throwIfAborted();
   const child = spawn(
     process.execPath,
     [MAIN, options.command, '--config', options.configFile, '--watch-stdin'],
@@ -37,7 +40,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     },
   );
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-    child.once('exit', (code, signal) => {
+    // Closed: its last words have been read too.
+    child.once('close', (code, signal) => {
       resolve({ code, signal });
     });
   });
@@ -71,21 +75,33 @@ function readyLine(
   options: ChildOptions,
   lastWords: readonly string[],
 ): Promise<Record<string, unknown>> {
-  const { command } = options;
+  const { command, readyMs, signal } = options;
   return new Promise((resolve, reject) => {
-    const refuse = (why: string): void => {
+    const end = (): void => {
       clearTimeout(timer);
-      child.kill('SIGKILL');
+      signal?.removeEventListener('abort', stop);
+    };
+    const refuse = (why: string): void => {
+      end();
       reject(
         new BatonError('start_failed', `baton ${command} ${why}: ${lastWords.join(' | ') || 'no output'}`),
       );
     };
+    let why = 'ended before it was ready';
+    const kill = (because: string): void => {
+      why = because;
+      child.kill('SIGKILL');
+    };
+    const stop = (): void => {
+      kill('was not wanted any more');
+    };
+    signal?.addEventListener('abort', stop);
     const timer = setTimeout(() => {
-      refuse(`was not ready within ${options.readyMs} ms`);
-    }, options.readyMs);
+      kill(`was not ready within ${readyMs} ms`);
+    }, readyMs);
     if (child.stdout !== null) {
       createInterface({ input: child.stdout }).on('line', (line) => {
-        clearTimeout(timer);
+        end();
         if (line.startsWith('{')) resolve(JSON.parse(line) as Record<string, unknown>);
       });
     }
@@ -93,7 +109,7 @@ function readyLine(
       refuse(`could not be started (${error.message})`);
     });
     void exited.then(() => {
-      refuse('ended before it was ready');
+      refuse(why);
     });
   });
 }

@@ -24,8 +24,14 @@ export interface ClusterSpec {
   env?: Record<string, string>;
   log?: string;
   onLog?: (process: string, line: string) => void;
+  /** Bound of one process's start. */
   readyMs?: number;
+  /** Ends the start: whatever has been started is ended, and nothing is left. */
+  signal?: AbortSignal;
 }
+
+/** On an idle core a process is ready within a second. */
+const READY_MS = 120_000;
 
 export interface Member {
   name: string;
@@ -55,13 +61,18 @@ const MODEL_FILES = (model: string): Section => {
   return { tokenizer: join(folder, 'tokenizer.json'), chat_template: join(folder, 'chat_template.jinja') };
 };
 
-/** Starts everything in order (services, engines, router) and returns when each is ready. */
+/**
+ * Starts services and the engines that need none, then the other engines (so that each attaches at once), then the router;
+ * returns when each is ready. When one fails nothing is left of the others.
+ */
 export async function startCluster(spec: ClusterSpec): Promise<Cluster> {
   const directory = mkdtempSync(join(tmpdir(), 'baton-'));
   const shm = existsSync('/dev/shm') ? '/dev/shm' : directory;
   const tag = directory.slice(directory.lastIndexOf('-') + 1);
   const env = { BATON_CLUSTER_KEY: randomBytes(32).toString('hex'), ...spec.env };
   const members = new Map<string, { member: Member; again: () => Promise<Member> }>();
+  const failed = new AbortController();
+  const signal = AbortSignal.any([failed.signal, ...(spec.signal === undefined ? [] : [spec.signal])]);
   const arenaPath = (node: string): string => join(shm, `baton-${tag}-${node}`);
   const socketPath = (node: string): string => join(directory, `${node}.sock`);
 
@@ -79,7 +90,8 @@ export async function startCluster(spec: ClusterSpec): Promise<Cluster> {
         command: kind,
         configFile,
         env,
-        readyMs: spec.readyMs ?? 30_000,
+        readyMs: spec.readyMs ?? READY_MS,
+        signal,
         onLog,
       });
       const member = {
@@ -96,18 +108,28 @@ export async function startCluster(spec: ClusterSpec): Promise<Cluster> {
   };
 
   const stop = async (): Promise<void> => {
-    const order = ['router', 'prefill', 'decode', 'both', 'transfer'];
-    for (const role of order) {
-      const group = [...members.values()].map((m) => m.member).filter((m) => m.role === role);
-      await Promise.all(group.map((m) => m.child.stop(role === 'router' ? 1500 : 1000)));
+    // Whoever asks goes before whom it asks.
+    for (const { roles, graceMs } of END) {
+      const group = [...members.values()].map((m) => m.member).filter((m) => roles.includes(m.role));
+      await Promise.all(group.map((m) => m.child.stop(graceMs)));
     }
     for (const node of spec.nodes) rmSync(arenaPath(node.name), { force: true });
     rmSync(directory, { recursive: true, force: true });
   };
 
+  const entry = (name: string) => {
+    const found = members.get(name);
+    if (found === undefined) throw new Error(`no member ${name}`);
+    return found;
+  };
+
   try {
-    const services = await Promise.all(
-      spec.nodes.map(({ name, settings }) => {
+    const startEngine = ({ name, role, node, settings }: EngineSpec): Promise<Member> => {
+      const engine = { name, port: 0, socket: node === null ? null : socketPath(node), ...settings };
+      return start('engine', name, { engine }, { role, node });
+    };
+    const first = [
+      ...spec.nodes.map(({ name, settings }) => {
         const { arena, ...rest } = settings;
         const transfer = {
           node: name, port: 0, admin: { port: 0 }, socket: socketPath(name),
@@ -115,13 +137,11 @@ export async function startCluster(spec: ClusterSpec): Promise<Cluster> {
         }; // prettier-ignore
         return start('transfer', name, { transfer }, { role: 'transfer', node: name });
       }),
-    );
-    const engines = await Promise.all(
-      spec.engines.map(({ name, role, node, settings }) => {
-        const engine = { name, port: 0, socket: node === null ? null : socketPath(node), ...settings };
-        return start('engine', name, { engine }, { role, node });
-      }),
-    );
+      ...spec.engines.filter(({ node }) => node === null).map(startEngine),
+    ];
+    const services = (await all(first, failed)).filter(({ role }) => role === 'transfer');
+    await all(spec.engines.filter(({ node }) => node !== null).map(startEngine), failed);
+    const engines = spec.engines.map(({ name }) => entry(name).member);
     let router: Member | null = null;
     if (spec.router !== null) {
       const behind = spec.engines.flatMap((e, i) => (e.node === null ? [] : [{ e, url: engines[i]?.url }]));
@@ -140,11 +160,6 @@ export async function startCluster(spec: ClusterSpec): Promise<Cluster> {
         { role: 'router', node: null },
       );
     }
-    const entry = (name: string) => {
-      const found = members.get(name);
-      if (found === undefined) throw new Error(`no member ${name}`);
-      return found;
-    };
     return {
       directory, router, services, engines, stop, arenaPath,
       routerUrl: router?.url ?? '', adminUrl: router?.adminUrl ?? '',
@@ -155,6 +170,27 @@ export async function startCluster(spec: ClusterSpec): Promise<Cluster> {
     await stop();
     throw error;
   }
+}
+
+/** Order and patience of the end: together less than 5 s. */
+const END = [
+  { roles: ['router'], graceMs: 1500 },
+  { roles: ['prefill', 'decode', 'both'], graceMs: 1000 },
+  { roles: ['transfer'], graceMs: 1000 },
+];
+
+/** All, or the first error once none of them is under way any more. */
+async function all<T>(starts: Promise<T>[], failed: AbortController): Promise<T[]> {
+  for (const start of starts) {
+    start.catch((error: unknown) => {
+      failed.abort(error);
+    });
+  }
+  const results = await Promise.allSettled(starts);
+  return results.map((result) => {
+    if (result.status === 'rejected') throw failed.signal.reason;
+    return result.value;
+  });
 }
 
 type Child0 = 'router' | 'transfer' | 'engine';

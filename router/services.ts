@@ -107,8 +107,8 @@ export class Services {
         service.draining = true;
         for (const engine of pools.ofNode(node)) engine.attach(engine.attachment, false);
       },
-      down(reason) {
-        if (service.up) log.warn({ node, reason }, 'service is down');
+      // Why, the link has logged.
+      down() {
         service.up = false;
         detachAll();
         tickets.serviceLost(node);

@@ -273,7 +273,8 @@ export class Connection implements ServiceLink {
     this.#info = null;
     // Asks without an answer are given up at the service too, once it is back.
     for (const ticket of this.#answers.lost(this.node)) this.abort(ticket, 'aborted');
-    if (wasUp || this.#failures === 0) this.#options.log.warn({ node: this.node, reason }, 'service lost');
+    if (!this.#closed && (wasUp || this.#failures === 0))
+      this.#options.log.warn({ node: this.node, reason }, 'service lost');
     if (wasUp) this.#options.events.down(reason);
   }
 }

@@ -35,7 +35,7 @@ interface Raw {
   } | null;
 }
 
-const REPORT_MS = 5000;
+const REPORT_MS = 60_000;
 
 /** Waits for the ticket's last report (it follows the answer) and returns the journey. */
 export async function journeyOf(adminUrl: string, id: string): Promise<Journey> {

@@ -1,5 +1,5 @@
 // npm run demo: a few conversations over prefill and decode, each answer compared with the engine serving alone.
-import { renameSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BatonError } from '#core/errors.ts';
 import type { Cluster } from '../cluster.ts';
@@ -8,12 +8,13 @@ import { ask, type ChatTurn } from './ask.ts';
 import { CONVERSATIONS } from './conversations.ts';
 import { readyDocument, startDemo } from './deployment.ts';
 import { journeyOf, type Journey } from './journey.ts';
+import { clearReadyFile, writeReadyFile } from './ready-file.ts';
 import { answerLines } from './table.ts';
 import { drawTimeline } from './timeline.ts';
 
 const MODEL = 'tiny';
 const CHUNK_TOKENS = 256;
-const READY_MS = 15_000;
+const READY_MS = 120_000;
 
 interface Totals {
   requests: number;
@@ -26,24 +27,37 @@ interface Totals {
 }
 
 export async function demoCommand(flags: DemoFlags): Promise<void> {
-  const cluster = await startDemo();
-  const ended = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { resolve(); }); // prettier-ignore
-  });
+  if (flags.readyFile !== null) clearReadyFile(flags.readyFile);
+  const ending = new AbortController();
+  let running = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      // Ending it is how the demo ends; before that, or instead of a verdict, it is an interruption.
+      if (!running || flags.check) process.exitCode ??= 128 + constants.signals[signal];
+      ending.abort();
+    });
+  }
   try {
-    await Promise.race([converse(cluster, flags, ended), ended]);
-  } finally {
-    await cluster.stop();
+    const cluster = await startDemo(ending.signal);
+    const ended = new Promise<void>((resolve) => {
+      if (ending.signal.aborted) resolve();
+      else ending.signal.addEventListener('abort', () => { resolve(); }); // prettier-ignore
+    });
+    running = true;
+    try {
+      await Promise.race([converse(cluster, flags, ended), ended]);
+    } finally {
+      await cluster.stop();
+    }
+  } catch (error) {
+    // What an interruption broke off is no failure.
+    if (!ending.signal.aborted) throw error;
   }
 }
 
 async function converse(cluster: Cluster, flags: DemoFlags, ended: Promise<void>): Promise<void> {
   await untilReady(cluster.routerUrl);
-  if (flags.readyFile !== null) {
-    // Written whole or not at all: whoever waits for the file may read it at once.
-    writeFileSync(`${flags.readyFile}.tmp`, `${JSON.stringify(readyDocument(cluster), null, 2)}\n`);
-    renameSync(`${flags.readyFile}.tmp`, flags.readyFile);
-  }
+  if (flags.readyFile !== null) writeReadyFile(flags.readyFile, readyDocument(cluster));
   const totals: Totals = { requests: 0, identical: 0, bytes: 0, uncrossed: 0, exposedMs: 0, transferMs: 0 };
   for (const conversation of CONVERSATIONS) {
     const messages: ChatTurn[] = [{ role: 'system', content: conversation.system }];
