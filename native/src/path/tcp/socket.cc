@@ -71,7 +71,8 @@ int listen_tcp(const std::string& host, uint16_t port, uint16_t& bound, std::str
       return fd;
     }
   }
-  error = "cannot listen for lanes on " + host + ":" + std::to_string(port) + ": " + std::strerror(errno);
+  error = "cannot listen for lanes on " + host + ":" + std::to_string(port) + ": " + std::strerror(errno) +
+          ": choose another lane host or port, or stop the process that uses it";
   if (fd >= 0) close(fd);
   return -1;
 }
