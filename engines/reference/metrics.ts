@@ -8,6 +8,7 @@ export const ENGINE_METRICS = {
   baton_engine_kv_pages_used: { kind: 'gauge', help: 'Pages in use by sequences.', labels: [] },
   baton_engine_kv_pages_total: { kind: 'gauge', help: 'Pages of the engine.', labels: [] },
   baton_engine_attached: { kind: 'gauge', help: '1 while attached to the transfer service.', labels: [] },
+  baton_engine_renderings_compared_total: { kind: 'counter', help: "Prompts that came with a router's rendering, by whether the engine's own agreed.", labels: ['agreed'] },
   baton_engine_steps_total: { kind: 'counter', help: 'Steps of the model.', labels: [] },
   baton_engine_prompt_tokens_total: { kind: 'counter', help: 'Prompt tokens of finished prefills.', labels: [] },
   baton_engine_generated_tokens_total: { kind: 'counter', help: 'Tokens sampled.', labels: [] },

@@ -6,9 +6,7 @@ import type { Params } from '../api/params.ts';
 /** What a dialect may put into a leg. */
 export interface LegFacts {
   params: Params;
-  /** The prompt stands in `prompt` (completions) and can be replaced by ids; false: chat. */
-  completion: boolean;
-  /** Token ids as JSON; null: the engine renders. */
+  /** The router's rendering of the client's text, as JSON; null: there is none, or the client sent ids. */
   ids: string | null;
   /** Hex of the request's root: the engine's own cache salt. */
   root: string;
@@ -29,15 +27,15 @@ export interface Dialect {
   decode(facts: LegFacts): Edits;
 }
 
-/** Token ids where each API takes them, and Baton's own parameters. */
+/**
+ * Baton's own parameters, and beside the client's text what the router made of it: an engine that makes something else of the
+ * text goes by its own, and the handoff ends as a key mismatch. A rendering must never decide what is answered.
+ */
 export function putPrompt(edits: Map<string, string | null>, facts: LegFacts, baton: object | null): void {
-  const { ids, completion } = facts;
+  const { ids } = facts;
   edits.set('cache_salt', JSON.stringify(facts.root));
   const params: string[] = [];
   if (baton !== null) params.push(`"baton":${JSON.stringify(baton)}`);
-  if (ids !== null) {
-    if (completion) edits.set('prompt', ids);
-    else params.push(`"prompt_token_ids":${ids}`);
-  }
+  if (ids !== null) params.push(`"prompt_token_ids":${ids}`);
   edits.set('kv_transfer_params', params.length === 0 ? null : `{${params.join(',')}}`);
 }

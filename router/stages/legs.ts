@@ -10,8 +10,7 @@ export function legFacts(ctx: RequestContext, engine: Engine): LegFacts {
   const named = ctx.named !== null && engine.namespace === ctx.named.namespaceHex ? ctx.named : null;
   return {
     params: filled(ctx.params, 'params'),
-    completion: ctx.endpoint === 'completions',
-    ids: named?.idsJson ?? null,
+    ids: ctx.prompt?.kind === 'ids' ? null : (named?.idsJson ?? null),
     root: ctx.rootHex,
     named: named !== null,
     ticket: ctx.attempt?.ticket?.hex ?? null,

@@ -7,8 +7,8 @@ import { type Fields, isObject } from './fields.ts';
 import {
   type ApiRequest,
   checkLength,
+  compareRendering,
   readCommon,
-  readTokenIds,
   readTransfer,
   withPrompts,
 } from './request.ts';
@@ -27,7 +27,6 @@ export async function readChat(fields: Fields, engine: Engine, requestId: string
   const common = readCommon(fields, engine, requestId, limit);
   const messages = readMessages(fields);
   const { naming, transfer } = readTransfer(fields);
-  const rendered = transfer?.any('prompt_token_ids') ?? null;
   fields.neutral('logprobs', false);
   fields.neutral('top_logprobs', 0);
   fields.neutral('tools', []);
@@ -40,12 +39,8 @@ export async function readChat(fields: Fields, engine: Engine, requestId: string
   fields.neutral('echo', false);
   fields.ignore('parallel_tool_calls', 'reasoning_effort', 'verbosity', 'prediction');
   fields.end();
-  const tokens =
-    rendered === null
-      ? await renderChat(messages, engine)
-      : readTokenIds(rendered, fields, 'kv_transfer_params', engine);
-  if (tokens === null)
-    throw fields.wrong('kv_transfer_params', '.prompt_token_ids must be a list of token ids');
+  const tokens = await renderChat(messages, engine);
+  compareRendering(transfer, tokens, engine);
   return withPrompts(common, [tokens], naming, engine);
 }
 

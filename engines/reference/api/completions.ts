@@ -7,6 +7,7 @@ import type { Fields } from './fields.ts';
 import {
   type ApiRequest,
   checkLength,
+  compareRendering,
   readCommon,
   readTokenIds,
   readTransfer,
@@ -29,14 +30,15 @@ export async function readCompletion(fields: Fields, engine: Engine, requestId: 
   const common = readCommon(fields, engine, requestId, limit);
   const prompt = fields.required('prompt');
   const { naming, transfer } = readTransfer(fields);
-  transfer?.ignore('prompt_token_ids');
   fields.neutral('logprobs');
   fields.neutral('echo', false);
   fields.neutral('suffix', '');
   fields.neutral('prompt_logprobs');
   fields.neutral('use_beam_search', false);
   fields.end();
-  return withPrompts(common, await readPrompts(prompt, fields, engine), naming, engine);
+  const prompts = await readPrompts(prompt, fields, engine);
+  compareRendering(transfer, prompts.length === 1 ? (prompts[0] ?? null) : null, engine);
+  return withPrompts(common, prompts, naming, engine);
 }
 
 /** A text, a list of token ids, or a list of either. */

@@ -140,6 +140,18 @@ export function readTokenIds(
   return Uint32Array.from(value);
 }
 
+/**
+ * Counts whether a router made the same of this prompt. What the engine itself makes of it is what it computes and names: a
+ * router with another tokenizer costs hits, never an answer.
+ */
+export function compareRendering(transfer: Fields | null, own: Uint32Array | null, engine: Engine): void {
+  const sent = transfer?.any('prompt_token_ids') ?? null;
+  if (transfer === null || sent === null || own === null) return;
+  if (!Array.isArray(sent)) throw transfer.wrong('prompt_token_ids', 'must be a list of token ids');
+  const agreed = sent.length === own.length && own.every((id, i) => id === sent[i]);
+  engine.parts.metrics.add('baton_engine_renderings_compared_total', 1, { agreed: String(agreed) });
+}
+
 /** Refuses what is certainly too long before work is spent on it. */
 export function checkLength(tokensAtLeast: number, engine: Engine): void {
   const { max_model_len: lenMax } = engine.parts.settings;

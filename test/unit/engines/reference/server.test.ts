@@ -50,6 +50,7 @@ async function post(path: string, body: unknown, headers: Record<string, string>
 }
 
 interface Answer {
+  tokens?: number[];
   error?: { code: string; param: string | null; type: string };
   choices?: {
     text: string;
@@ -137,13 +138,29 @@ test('token ids go in and, on request, come out', async () => {
   expect(headers.get('x-request-id')).toBe('mine-1');
 });
 
-test('a chat may carry its rendered token ids', async () => {
-  const { json } = await post('/v1/chat/completions', {
-    model: 'tiny', messages: [{ role: 'user', content: 'ignored' }], max_tokens: 3, temperature: 0, return_token_ids: true,
-    kv_transfer_params: { baton: { root: ROOT }, prompt_token_ids: ids(40) },
-  }); // prettier-ignore
-  expect(json.choices?.[0]?.token_ids).toEqual(expectedTokens(Uint32Array.from(ids(40)), 3));
-});
+test("a router's rendering is compared, and the engine's own is what counts", async () => {
+  const { metrics } = running.engine.parts;
+  const compared = (agreed: string) => metrics.value('baton_engine_renderings_compared_total', { agreed });
+  const chat = { model: 'tiny', messages: [{ role: 'user', content: 'hello' }] };
+  const completion = { model: 'tiny', prompt: 'hello' };
+  for (const [path, body] of [['/v1/chat/completions', chat], ['/v1/completions', completion]] as const) {
+    const own = (await post('/tokenize', body)).json.tokens;
+    const asked = async (sent: unknown) => {
+      const { json } = await post(path, {
+        ...body, max_tokens: 3, temperature: 0, return_token_ids: true,
+        kv_transfer_params: { baton: { root: ROOT }, prompt_token_ids: sent },
+      });
+      return json.choices?.[0]?.token_ids;
+    };
+    const right = expectedTokens(Uint32Array.from(own ?? []), 3);
+    expect(await asked(own)).toEqual(right);
+    expect(await asked(ids(40))).toEqual(right);
+    expect(await asked([1 << 30])).toEqual(right);
+    expect(await asked('no list')).toBeUndefined();
+  }
+  expect(await compared('true')).toBe(2);
+  expect(await compared('false')).toBe(4);
+}); // prettier-ignore
 
 test('a stop string ends the answer before it', async () => {
   const tokens = expectedTokens(Uint32Array.from(ids(10)), 200);
