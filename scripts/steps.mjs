@@ -1,10 +1,11 @@
 // The steps of `npm test` and of what `npm run test:all` adds. A step whose files do not exist yet is left out.
-import { existsSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hasFile, node, root } from './run.mjs';
 
 const reports = mkdtempSync(join(tmpdir(), 'baton-test-'));
+process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
 
 function vitest(project) {
   const report = join(reports, `${project}.json`);
