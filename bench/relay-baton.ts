@@ -6,7 +6,7 @@ import { untilReady } from '#test/support/ready.ts';
 import { cpuTicks, pin, TICK_US } from './process.ts';
 
 const CONNECTIONS = 16;
-const WARM = 400;
+const WARM = 3000;
 const REQUESTS = 2000;
 
 /** CPU µs of the router per short `baton` request, control calls included. */

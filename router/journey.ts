@@ -2,6 +2,7 @@
 // again.
 import { BatonError } from '#core/errors.ts';
 import { answerAsEngine, answerError, clientError } from './api/errors.ts';
+import type { StageName } from './journeys.ts';
 import { ROUTER_LIMITS } from './limits.ts';
 import type { RequestContext } from './request.ts';
 import { admit } from './stages/admit.ts';
@@ -16,7 +17,7 @@ import { settle, settleAttempt } from './stages/settle.ts';
 import type { Stage, World } from './world.ts';
 
 interface Entry {
-  name: string;
+  name: StageName;
   run: Stage;
   /** Skipped where prefill and decode are one leg. */
   handoffOnly?: boolean;

@@ -13,12 +13,15 @@ export interface AttemptRecord {
   error: string | null;
 }
 
-const RUNNING = -1;
+const STAGE_NAMES = [
+  'admit', 'render', 'match', 'place', 'reserve', 'prefill', 'handoff', 'decode', 'settle',
+] as const; // prettier-ignore
+export type StageName = (typeof STAGE_NAMES)[number];
 
 export class JourneyRecord {
   readonly id: string;
+  readonly endpoint: string;
   readonly start: number;
-  endpoint = '';
   tenant = '';
   model = '';
   stream = false;
@@ -29,26 +32,19 @@ export class JourneyRecord {
   end: number | null = null;
   /** Why the prompt has no name; null: it has one. */
   unnamed: string | null = null;
-  // Flat, because thousands of small objects that live for a while are what a garbage collector is slow at: per stage its
-  // name, and three numbers: attempt, start, end.
-  private readonly stageNames: string[] = [];
-  private readonly stageTimes: number[] = [];
+  // Flat, because thousands of small objects that live for a while are what a garbage collector is slow at: per stage
+  // entered its place in STAGE_NAMES and the attempt, and when. It is left when the next one is entered, the last at the end.
+  private readonly entered: number[] = [];
   readonly attempts: AttemptRecord[] = [];
 
-  constructor(id: string, start: number) {
+  constructor(id: string, endpoint: string, start: number) {
     this.id = id;
+    this.endpoint = endpoint;
     this.start = start;
   }
 
-  enter(stage: string, now: number): void {
-    this.leave(now);
-    this.stageNames.push(stage);
-    this.stageTimes.push(this.attempts.length, now, RUNNING);
-  }
-
-  leave(now: number): void {
-    const end = this.stageTimes.length - 1;
-    if (end > 0 && this.stageTimes[end] === RUNNING) this.stageTimes[end] = now;
+  enter(stage: StageName, now: number): void {
+    this.entered.push(STAGE_NAMES.indexOf(stage) + this.attempts.length * STAGE_NAMES.length, now);
   }
 
   /** Milliseconds since the request arrived. */
@@ -67,12 +63,24 @@ export class JourneyRecord {
       cached_tokens: this.attempts.at(-1)?.decision.chosen?.cachedTokens ?? 0,
       first_token_ms: at(this.firstToken),
       total_ms: at(this.end),
-      stages: this.stageNames.map((stage, i) => {
-        const [attempt = 0, start = 0, end = RUNNING] = this.stageTimes.slice(3 * i, 3 * i + 3);
-        return { stage, attempt, start_ms: at(start), end_ms: at(end === RUNNING ? null : end) };
+      stages: this.stages().map(({ stage, attempt, start, end }) => {
+        return { stage, attempt, start_ms: at(start), end_ms: at(end) };
       }),
       attempts: this.attempts.map((attempt, i) => this.attemptJson(attempt, i + 1)),
       ticket: ticket === null ? null : ticketJson(ticket),
+    });
+  }
+
+  private stages(): { stage: string; attempt: number; start: number; end: number | null }[] {
+    const { entered } = this;
+    return Array.from({ length: entered.length / 2 }, (_, i) => {
+      const code = entered[2 * i] ?? 0;
+      return {
+        stage: STAGE_NAMES[code % STAGE_NAMES.length] ?? '',
+        attempt: Math.floor(code / STAGE_NAMES.length),
+        start: entered[2 * i + 1] ?? 0,
+        end: entered[2 * i + 3] ?? this.end,
+      };
     });
   }
 
@@ -122,18 +130,22 @@ function micro(ms: number): number {
 /** The last journeys by request id. */
 export class Journeys {
   private readonly kept = new Map<string, JourneyRecord>();
-  private readonly max: number;
+  /** The same, in a circle: the oldest stands where the next one goes. A map's own order costs more the more was deleted. */
+  private readonly circle: (JourneyRecord | undefined)[];
+  private at = 0;
 
   constructor(max: number) {
-    this.max = max;
+    this.circle = new Array<undefined>(max).fill(undefined);
   }
 
   add(record: JourneyRecord): void {
-    this.kept.delete(record.id);
-    this.kept.set(record.id, record);
-    if (this.kept.size <= this.max) return;
-    const oldest = this.kept.keys().next().value;
-    if (oldest !== undefined) this.kept.delete(oldest);
+    const { kept, circle, at } = this;
+    const oldest = circle[at];
+    // A client may give an id twice: the later one has its place.
+    if (oldest !== undefined && kept.get(oldest.id) === oldest) kept.delete(oldest.id);
+    circle[at] = record;
+    this.at = (at + 1) % circle.length;
+    kept.set(record.id, record);
   }
 
   get(id: string): JourneyRecord | null {

@@ -9,7 +9,7 @@ import type { Downstream, EdgeRequest, EngineAnswer, Leg } from './edge/contract
 import type { CollectedLeg } from './edge/collect.ts';
 import type { JourneyRecord } from './journeys.ts';
 import type { Model } from './models.ts';
-import type { PlacementMode } from './placement/decide.ts';
+import type { Excluded, PlacementMode } from './placement/decide.ts';
 import type { Engine } from './pools.ts';
 import type { Tenant } from './tenants.ts';
 import type { Ticket } from './tickets.ts';
@@ -101,10 +101,10 @@ export class RequestContext {
   outputTokens = 0;
 
   /** match → place: tokens of this prompt that each node holds. */
-  held: ReadonlyMap<string, number> = new Map();
+  held: ReadonlyMap<string, number> = NOTHING;
 
   /** journey → place: engines that failed this request. */
-  readonly excluded = { prefill: new Set<string>(), decode: new Set<string>(), target: new Set<string>() };
+  excluded: Excluded = NONE_EXCLUDED;
   attempt: Attempt | null = null;
   attempts = 0;
   /** journey: attempts that sent something to an engine. */
@@ -112,7 +112,7 @@ export class RequestContext {
   /** decode, handoff → journey: an engine's own judgement on the request, relayed as it is. */
   refusal: EngineAnswer | null = null;
   /** One wait at a time has a watchdog: fired by the coarse timer when its time has come. */
-  alarm: { at: number; ring: () => void } | null = null;
+  alarm: { readonly at: number; ring(): void } | null = null;
   renewAt = 0;
 
   constructor(
@@ -132,7 +132,16 @@ export class RequestContext {
     this.deadline = deadline;
     this.record = record;
   }
+
+  /** From now on this request is not placed on that engine in that part. */
+  exclude(part: keyof Excluded, engine: string): void {
+    const { excluded } = this;
+    this.excluded = { ...excluded, [part]: new Set([...excluded[part], engine]) };
+  }
 }
+
+export const NOTHING: ReadonlyMap<string, number> = new Map();
+const NONE_EXCLUDED: Excluded = { prefill: new Set(), decode: new Set(), target: new Set() };
 
 /** A field that an earlier stage has filled. */
 export function filled<T>(value: T | null, what: string): T {

@@ -30,8 +30,7 @@ export function publicHandler(world: World): EdgeHandler {
       return;
     }
     const now = world.clock.now();
-    const record = new JourneyRecord(id, now);
-    record.endpoint = endpoint;
+    const record = new JourneyRecord(id, endpoint, now);
     world.journeys.add(record);
     const deadline = now + world.settings.timeouts.request_ms;
     const ctx = new RequestContext(id, endpoint, request, downstream, now, deadline, record);

@@ -3,7 +3,7 @@
 import { LIMITS } from '#core/limits.ts';
 import { refuseDuplicates, scanJsonObject, type ScannedObject } from './json-scan.ts';
 
-/** JSON text per key; null removes the key. */
+/** JSON text per key; null removes the key. Keys and texts are the router's own: ASCII, nothing to escape. */
 export type Edits = ReadonlyMap<string, string | null>;
 
 /** Keys whose meaning the router knows: standing twice they could mean one thing here and another at the engine. */
@@ -18,70 +18,34 @@ const WATCHED: ReadonlySet<string> = new Set([
 /** Reads the bytes as one JSON object; `invalid_json` or `duplicate_key` otherwise. */
 export function readBody(bytes: Buffer): ScannedObject {
   const scanned = scanJsonObject(bytes, LIMITS.jsonDepthMax);
-  refuseDuplicates(scanned.members, WATCHED);
+  // Whatever stands twice is one key of the object.
+  if (Object.keys(scanned.value).length < scanned.members.length) refuseDuplicates(scanned.members, WATCHED);
   return scanned;
 }
 
-/** The body with its edits applied; new keys go last, in the order of `edits`. */
-export function splice(body: ScannedObject, edits: Edits): Buffer {
-  const { bytes, members } = body;
-  if (edits.size === 0) return bytes;
-  const out = new Pieces(bytes);
-  const added = new Map(edits);
-  let previousEnd = members[0]?.keyStart ?? bytes.indexOf(OPEN_BRACE) + 1;
+/** The body with its edits applied, as latin1; new keys go last, in the order of `edits`. Edits are ASCII. */
+export function splice(body: ScannedObject, edits: Edits): string {
+  const { text, members } = body;
+  if (edits.size === 0) return text;
+  let previousEnd = members[0]?.keyStart ?? text.indexOf('{') + 1;
+  let out = text.slice(0, previousEnd);
   let kept = 0;
-  out.copy(0, previousEnd);
+  let found = 0;
   for (const { key, keyStart, valueStart, valueEnd } of members) {
     const edit = edits.get(key);
-    added.delete(key);
+    if (edit !== undefined) found++;
     if (edit !== null) {
       // The separator before a member goes with it, unless it is the first that stays.
       const start = kept++ > 0 ? previousEnd : keyStart;
-      out.copy(start, edit === undefined ? valueEnd : valueStart);
-      if (edit !== undefined) out.add(edit);
+      out += edit === undefined ? text.slice(start, valueEnd) : text.slice(start, valueStart) + edit;
     }
     previousEnd = valueEnd;
   }
-  for (const [key, text] of added) {
-    if (text !== null) out.add(`${kept++ > 0 ? ',' : ''}${JSON.stringify(key)}:${text}`);
-  }
-  out.copy(previousEnd, bytes.length);
-  return out.join();
-}
-
-const OPEN_BRACE = 0x7b;
-
-/** Pieces of one buffer, adjacent ones as one, with new text between them. */
-class Pieces {
-  private readonly bytes: Buffer;
-  private readonly parts: Buffer[] = [];
-  private start = 0;
-  private end = 0;
-
-  constructor(bytes: Buffer) {
-    this.bytes = bytes;
-  }
-
-  copy(start: number, end: number): void {
-    if (start !== this.end) {
-      this.flush();
-      this.start = start;
+  if (found < edits.size) {
+    for (const [key, edit] of edits) {
+      if (edit === null || members.some((member) => member.key === key)) continue;
+      out += `${kept++ > 0 ? ',' : ''}"${key}":${edit}`;
     }
-    this.end = end;
   }
-
-  add(text: string): void {
-    this.flush();
-    this.parts.push(Buffer.from(text, 'utf8'));
-  }
-
-  join(): Buffer {
-    this.flush();
-    return Buffer.concat(this.parts);
-  }
-
-  private flush(): void {
-    if (this.end > this.start) this.parts.push(this.bytes.subarray(this.start, this.end));
-    this.start = this.end;
-  }
+  return out + text.slice(previousEnd);
 }

@@ -12,10 +12,10 @@ export interface ChatPrompt {
 type Fields = Readonly<Record<string, unknown>>;
 
 // Fields that change what the engine's template makes of the messages; the router's own rendering knows none of them.
-const SHAPING = [
+const SHAPING: ReadonlySet<string> = new Set([
   'chat_template', 'chat_template_kwargs', 'add_generation_prompt', 'continue_final_message', 'add_special_tokens',
   'documents', 'truncate_prompt_tokens', 'mm_processor_kwargs', 'reasoning_effort', 'prompt_embeds',
-]; // prettier-ignore
+]); // prettier-ignore
 
 export function readChat(fields: Fields): ChatPrompt {
   const { messages, tools } = fields;
@@ -42,7 +42,8 @@ export function readChat(fields: Fields): ChatPrompt {
 
 /** Why this chat cannot be named by its tokens; null: it can. */
 export function unnamedChat(prompt: ChatPrompt, fields: Fields): string | null {
-  for (const name of SHAPING) if (fields[name] !== undefined && fields[name] !== null) return `field ${name}`;
+  for (const name of Object.keys(fields))
+    if (SHAPING.has(name) && fields[name] !== null) return `field ${name}`;
   for (const { content } of prompt.messages) {
     if (!Array.isArray(content)) continue;
     const media = (content as unknown[]).some((part) => (part as { type?: unknown } | null)?.type !== 'text');

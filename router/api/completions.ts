@@ -23,7 +23,11 @@ export type CompletionPrompt = TextPrompt | IdsPrompt | ManyPrompts;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const SHAPING = ['add_special_tokens', 'truncate_prompt_tokens', 'prompt_embeds'];
+const SHAPING: ReadonlySet<string> = new Set([
+  'add_special_tokens',
+  'truncate_prompt_tokens',
+  'prompt_embeds',
+]);
 const WHAT = 'a string, a list of token ids, or a list of such prompts';
 
 export function readPrompt(fields: Fields): CompletionPrompt {
@@ -53,7 +57,8 @@ export function readPrompt(fields: Fields): CompletionPrompt {
 /** Why this prompt cannot be named, or must be computed where it is decoded; null: neither. */
 export function unnamedPrompt(prompt: CompletionPrompt, fields: Fields): string | null {
   if (prompt.kind === 'many') return 'several prompts';
-  for (const name of SHAPING) if (fields[name] !== undefined && fields[name] !== null) return `field ${name}`;
+  for (const name of Object.keys(fields))
+    if (SHAPING.has(name) && fields[name] !== null) return `field ${name}`;
   return null;
 }
 

@@ -1,6 +1,6 @@
 // The top level of a JSON object over its bytes: where each key and value stands. Values are checked and read by JSON.parse,
 // positions by this scanner, so that a body can be spliced instead of written anew.
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { BatonError } from '#core/errors.ts';
 
 export interface Member {
@@ -12,7 +12,8 @@ export interface Member {
 }
 
 export interface ScannedObject {
-  bytes: Buffer;
+  /** Its bytes as latin1, one character each: what positions count, and what is cheap to cut and join. */
+  text: string;
   members: Member[];
   /** What JSON.parse makes of it. Integers above 2^53 are inexact here; the bytes are not. */
   value: Record<string, unknown>;
@@ -31,16 +32,18 @@ const SHORT_STRING = 24;
 
 /** Scans one JSON object; `invalid_json` for anything else, deeper nesting included. */
 export function scanJsonObject(bytes: Buffer, depthMax: number): ScannedObject {
-  if (!isUtf8(bytes)) throw invalid('it is not UTF-8');
+  const ascii = isAscii(bytes);
+  if (!ascii && !isUtf8(bytes)) throw invalid('it is not UTF-8');
+  const text = bytes.toString('latin1');
   const members = membersOf(bytes, depthMax);
   let value: unknown;
   try {
-    value = JSON.parse(bytes.toString('utf8'));
+    value = JSON.parse(ascii ? text : bytes.toString('utf8'));
   } catch {
     // The parser's own message may quote the body.
     throw invalid('it is not JSON');
   }
-  return { bytes, members, value: value as Record<string, unknown> };
+  return { text, members, value: value as Record<string, unknown> };
 }
 
 /** `duplicate_key` when one of `watched` stands twice. */

@@ -17,31 +17,32 @@ export interface Params {
   cacheSalt: string;
 }
 
-const UNSUPPORTED = ['audio', 'web_search_options', 'functions', 'function_call', 'suffix'];
+type Check = (fields: Fields, name: string) => void;
+
+/** What is required of a field that is there. */
+const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
+  ...['audio', 'web_search_options', 'functions', 'function_call', 'suffix'].map((name): [string, Check] => [name, absent]),
+  ['modalities', (fields, name) => { modalities(fields, name); }],
+  ['max_tokens', (fields, name) => { integer(fields, name, 1, LIMITS.promptTokensMax); }],
+  ['max_completion_tokens', (fields, name) => { integer(fields, name, 1, LIMITS.promptTokensMax); }],
+  ['min_tokens', (fields, name) => { integer(fields, name, 0, LIMITS.promptTokensMax); }],
+  ['best_of', (fields, name) => { integer(fields, name, 1, LIMITS.choicesMax); }],
+  ['seed', (fields, name) => { integer(fields, name, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY); }],
+  ['temperature', (fields, name) => { number(fields, name, 0, 2); }],
+  ['top_p', (fields, name) => { number(fields, name, 0, 1); }],
+  ['presence_penalty', (fields, name) => { number(fields, name, -2, 2); }],
+  ['frequency_penalty', (fields, name) => { number(fields, name, -2, 2); }],
+  ['stop', (fields, name) => { stops(fields[name]); }],
+  ['stream_options', object],
+  ['response_format', object],
+]); // prettier-ignore
 
 export function readParams(fields: Fields): Params {
   const { model } = fields;
   if (model === undefined)
     throw new BatonError('missing_field', 'The field "model" is missing.', { param: 'model' });
   if (typeof model !== 'string') throw wrong('model', 'a string');
-  for (const name of UNSUPPORTED) {
-    if (fields[name] !== undefined && fields[name] !== null) throw unsupported(name);
-  }
-  const { modalities } = fields;
-  if (Array.isArray(modalities) && modalities.some((kind) => kind !== 'text'))
-    throw unsupported('modalities');
-  integer(fields, 'max_tokens', 1, LIMITS.promptTokensMax);
-  integer(fields, 'max_completion_tokens', 1, LIMITS.promptTokensMax);
-  integer(fields, 'min_tokens', 0, LIMITS.promptTokensMax);
-  integer(fields, 'best_of', 1, LIMITS.choicesMax);
-  integer(fields, 'seed', Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
-  number(fields, 'temperature', 0, 2);
-  number(fields, 'top_p', 0, 1);
-  number(fields, 'presence_penalty', -2, 2);
-  number(fields, 'frequency_penalty', -2, 2);
-  stops(fields['stop']);
-  object(fields, 'stream_options');
-  object(fields, 'response_format');
+  for (const name of Object.keys(fields)) CHECKS.get(name)?.(fields, name);
   const salt = fields['cache_salt'] ?? '';
   if (typeof salt !== 'string' || Buffer.byteLength(salt) > ROUTER_LIMITS.cacheSaltBytesMax) {
     throw wrong('cache_salt', `a string of at most ${ROUTER_LIMITS.cacheSaltBytesMax} bytes`);
@@ -65,6 +66,15 @@ export function boolean(fields: Fields, name: string): boolean {
 
 export function wrong(param: string, what: string): BatonError {
   return new BatonError('invalid_type', `"${param}" must be ${what}.`, { param });
+}
+
+function absent(fields: Fields, name: string): void {
+  if (fields[name] !== null) throw unsupported(name);
+}
+
+function modalities(fields: Fields, name: string): void {
+  const kinds = fields[name];
+  if (Array.isArray(kinds) && kinds.some((kind) => kind !== 'text')) throw unsupported(name);
 }
 
 function unsupported(param: string): BatonError {

@@ -33,7 +33,7 @@ export interface Dialect {
  */
 export function putPrompt(edits: Map<string, string | null>, facts: LegFacts, baton: object | null): void {
   const { ids } = facts;
-  edits.set('cache_salt', JSON.stringify(facts.root));
+  edits.set('cache_salt', `"${facts.root}"`);
   const params: string[] = [];
   if (baton !== null) params.push(`"baton":${JSON.stringify(baton)}`);
   if (ids !== null) params.push(`"prompt_token_ids":${ids}`);

@@ -45,7 +45,8 @@ export interface EdgeServer {
 export interface LegRequest {
   path: string;
   headers: Record<string, string>;
-  body: Uint8Array;
+  /** Its bytes as latin1. */
+  body: string;
 }
 
 /** What a leg tells; after `end` or `failed` nothing follows. */

@@ -23,8 +23,9 @@ type Phase = 'head' | 'first event' | 'stream' | 'whole' | 'body' | 'refusal' | 
 export class Relay implements LegHandler {
   private readonly to: Downstream;
   private readonly events: RelayEvents;
-  private readonly first = new FirstEventReader();
-  private readonly streamEnd = new StreamEnd();
+  /** Both for event streams only. */
+  private first: FirstEventReader | null = null;
+  private streamEnd: StreamEnd | null = null;
   private phase: Phase = 'head';
   private leg: Leg | null = null;
   private status = 0;
@@ -65,7 +66,11 @@ export class Relay implements LegHandler {
     if (status >= 500) this.stop(new BatonError('decode_failed', `The decode engine answered ${status}.`));
     else if (status >= 400) this.phase = 'refusal';
     else if (status >= 300) this.stop(new BatonError('upstream_protocol', `The engine answered ${status}.`));
-    else this.phase = this.contentType.startsWith('text/event-stream') ? 'first event' : 'whole';
+    else if (this.contentType.startsWith('text/event-stream')) {
+      this.phase = 'first event';
+      this.first = new FirstEventReader();
+      this.streamEnd = new StreamEnd();
+    } else this.phase = 'whole';
   }
 
   data(chunk: Buffer): void {
@@ -83,7 +88,7 @@ export class Relay implements LegHandler {
       );
     } else if (phase === 'stream') {
       if (this.inError) this.endInError(undefined);
-      else if (this.streamEnd.done) this.finish();
+      else if (this.streamEnd?.done === true) this.finish();
       else this.stop(interrupted('its stream ended early'));
     } else if (phase === 'body') this.finish();
     else if (phase === 'whole') {
@@ -107,7 +112,7 @@ export class Relay implements LegHandler {
   }
 
   private firstEvent(chunk: Buffer): void {
-    const event = this.first.push(chunk);
+    const event = this.first?.push(chunk) ?? { kind: 'more' };
     if (event.kind === 'good') {
       this.phase = 'stream';
       this.to.head(this.status, this.headers(null));
@@ -128,7 +133,7 @@ export class Relay implements LegHandler {
   private relay(chunk: Buffer): void {
     const start = this.inError ? 0 : errorEventStart(chunk);
     if (start < 0) {
-      this.streamEnd.seen(chunk);
+      this.streamEnd?.seen(chunk);
       this.write(chunk);
       return;
     }

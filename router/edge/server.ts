@@ -93,7 +93,7 @@ class Exchange implements EdgeRequest, Downstream {
     const query = url.indexOf('?');
     this.path = query < 0 ? url : url.slice(0, query);
     // A broken connection shows as 'close'; without a listener the error itself would end the process.
-    response.on('error', () => undefined);
+    response.on('error', ignore);
   }
 
   get headers(): Headers {
@@ -180,6 +180,8 @@ class Exchange implements EdgeRequest, Downstream {
     });
   }
 }
+
+const ignore = (): void => undefined;
 
 function tooLarge(bytesMax: number): BatonError {
   return new BatonError(

@@ -29,10 +29,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     send(origin, request, handler) {
       const leg = new UndiciLeg(handler);
       const { path, headers, body } = request;
-      poolOf(origin).dispatch(
-        { path, method: 'POST', headers, body: Buffer.from(body.buffer, body.byteOffset, body.byteLength) },
-        leg,
-      );
+      poolOf(origin).dispatch({ path, method: 'POST', headers, body: Buffer.from(body, 'latin1') }, leg);
       return leg;
     },
     async probe(origin, path, timeoutMs) {

@@ -52,28 +52,29 @@ export function decide(input: PlaceInput): Decision {
     (e) => e.healthy && e.role !== 'prefill' && !input.excluded.decode.has(e.name),
   );
   const roomy = decoders.filter((e) => e.freeTokens >= input.roomTokens);
-  const locals = (): Candidate[] => roomy.map((decode) => localCandidate(input, decode));
-  const pairs = (): Candidate[] => (input.namespace === null ? [] : pairCandidates(input, roomy));
-  const none = (): Decision => ({
-    chosen: null,
-    candidates: [],
-    reason:
-      decoders.length > 0 && roomy.length === 0 ? 'no decode engine has room' : 'no healthy engine or pair',
-    refusal: decoders.length > 0 && roomy.length === 0 ? 'no_room' : 'no_worker',
-  });
-  const pick = (candidates: Candidate[], reason: string): Decision | null => {
-    const chosen = cheapest(candidates, input.unit);
-    return chosen === null ? null : { chosen, candidates, reason, refusal: null };
-  };
+  const decision = decideAmong(input, roomy);
+  if (decision.chosen !== null) return decision;
+  return decoders.length > 0 && roomy.length === 0
+    ? { chosen: null, candidates: [], reason: 'no decode engine has room', refusal: 'no_room' }
+    : { chosen: null, candidates: [], reason: 'no healthy engine or pair', refusal: 'no_worker' };
+}
 
-  if (input.localBecause !== null) return pick(locals(), input.localBecause) ?? none();
-  if (input.mode === 'local') return pick(locals(), 'mode local') ?? none();
-  if (input.mode === 'disaggregated') {
-    const forced = pick(pairs(), 'mode disaggregated');
-    if (forced !== null) return forced;
-    return (input.fallback ? pick(locals(), 'fallback: no pair is left') : null) ?? none();
-  }
-  return pick([...locals(), ...pairs()], 'lowest cost') ?? none();
+function decideAmong(input: PlaceInput, roomy: readonly EngineView[]): Decision {
+  const { mode, localBecause } = input;
+  if (localBecause !== null) return pick(input, locals(input, roomy), localBecause);
+  if (mode === 'local') return pick(input, locals(input, roomy), 'mode local');
+  const pairs = input.namespace === null ? [] : pairCandidates(input, roomy);
+  if (mode === 'auto') return pick(input, [...locals(input, roomy), ...pairs], 'lowest cost');
+  if (pairs.length > 0 || !input.fallback) return pick(input, pairs, 'mode disaggregated');
+  return pick(input, locals(input, roomy), 'fallback: no pair is left');
+}
+
+function pick(input: PlaceInput, candidates: Candidate[], reason: string): Decision {
+  return { chosen: cheapest(candidates, input.unit), candidates, reason, refusal: null };
+}
+
+function locals(input: PlaceInput, roomy: readonly EngineView[]): Candidate[] {
+  return roomy.map((decode) => localCandidate(input, decode));
 }
 
 function localCandidate(input: PlaceInput, decode: EngineView): Candidate {
@@ -126,11 +127,13 @@ function pairCandidate(input: PlaceInput, prefill: EngineView, decode: EngineVie
 
 /** The lowest cost; among equal ones, in the order of names, chance chooses. */
 function cheapest(candidates: readonly Candidate[], unit: () => number): Candidate | null {
-  let best: Candidate[] = [];
+  let best: Candidate | null = null;
+  let others: Candidate[] | null = null;
   for (const candidate of candidates) {
-    const lead = best[0];
-    if (lead === undefined || candidate.totalMs < lead.totalMs) best = [candidate];
-    else if (candidate.totalMs === lead.totalMs) best.push(candidate);
+    if (best === null || candidate.totalMs < best.totalMs) {
+      best = candidate;
+      others = null;
+    } else if (candidate.totalMs === best.totalMs) (others ??= [best]).push(candidate);
   }
-  return best.length <= 1 ? (best[0] ?? null) : (best[Math.floor(unit() * best.length)] ?? null);
+  return others === null ? best : (others[Math.floor(unit() * others.length)] ?? best);
 }

@@ -2,66 +2,95 @@
 import { BatonError } from '#core/errors.ts';
 import { baton } from '../dialects/baton.ts';
 import { local } from '../dialects/local.ts';
-import { Relay } from '../edge/relay.ts';
-import type { EngineAnswer } from '../edge/contract.ts';
+import { Relay, type RelayEvents } from '../edge/relay.ts';
+import type { EngineAnswer, Fail } from '../edge/contract.ts';
 import { explain } from '../placement/explain.ts';
 import { filled, type Attempt, type RequestContext } from '../request.ts';
 import type { World } from '../world.ts';
 import { legFacts, legRequest } from './legs.ts';
 
 export function decode(ctx: RequestContext, world: World): Promise<void> {
-  ctx.cancel.check();
-  const attempt = filled(ctx.attempt, 'attempt');
-  const engine = attempt.decode;
-  const dialect = attempt.ticket === null ? local : baton;
-  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-  const started = world.clock.now();
-  const finish = (settle: () => void): void => {
-    ctx.alarm = null;
-    off();
-    settle();
-  };
-  const fail = (error: BatonError): void => {
-    if (ctx.cancel.error !== error) ctx.excluded.decode.add(engine.name);
-    finish(() => { reject(error); }); // prettier-ignore
-  };
-  const relay = new Relay(ctx.downstream, {
-    good: () => {
-      firstToken(ctx, world, attempt, started);
-      return ['x-request-id', ctx.id, ...decisionHeader(ctx)];
-    },
-    done: () => {
-      finish(() => {
-        resolve(undefined);
-      });
-    },
-    refused: (answer: EngineAnswer) => {
-      ctx.refusal = answer;
-      finish(() => { reject(new BatonError('upstream_refused')); }); // prettier-ignore
-    },
-    broken: (sent) => {
-      if (sent) world.pools.suspect(engine);
-      else world.pools.unreachable(engine);
-    },
-    failed: fail,
+  return new Promise((resolve, reject) => {
+    new DecodeLeg(ctx, world, resolve, reject).send();
   });
-  const off = ctx.cancel.on((error) => {
-    relay.stop(error);
-  });
-  const { first_token_ms: firstMs } = world.settings.timeouts;
-  ctx.alarm = {
-    at: started + firstMs,
-    ring: () => { relay.stop(new BatonError('decode_failed', `No first token within ${firstMs} ms.`)); },
-  }; // prettier-ignore
-  const leg = world.upstream.send(
-    engine.origin,
-    legRequest(ctx, engine, dialect.decode(legFacts(ctx, engine))),
-    relay,
-  );
-  attempt.decodeLeg = leg;
-  attempt.sentUpstream = true;
-  relay.attach(leg);
-  return promise;
+}
+
+/** What becomes of the leg; settles the stage once. */
+class DecodeLeg implements RelayEvents {
+  private readonly ctx: RequestContext;
+  private readonly world: World;
+  private readonly attempt: Attempt;
+  private readonly resolve: () => void;
+  private readonly reject: Fail;
+  private readonly started: number;
+  private readonly relay: Relay;
+  private off: (() => void) | null = null;
+
+  constructor(ctx: RequestContext, world: World, resolve: () => void, reject: Fail) {
+    this.ctx = ctx;
+    this.world = world;
+    this.attempt = filled(ctx.attempt, 'attempt');
+    this.resolve = resolve;
+    this.reject = reject;
+    this.started = world.clock.now();
+    this.relay = new Relay(ctx.downstream, this);
+  }
+
+  send(): void {
+    const { ctx, world, attempt, relay } = this;
+    const engine = attempt.decode;
+    const dialect = attempt.ticket === null ? local : baton;
+    this.off = ctx.cancel.on((error) => { relay.stop(error); }); // prettier-ignore
+    ctx.alarm = this;
+    const request = legRequest(ctx, engine, dialect.decode(legFacts(ctx, engine)));
+    const leg = world.upstream.send(engine.origin, request, relay);
+    attempt.decodeLeg = leg;
+    attempt.sentUpstream = true;
+    relay.attach(leg);
+  }
+
+  get at(): number {
+    return this.started + this.world.settings.timeouts.first_token_ms;
+  }
+
+  ring(): void {
+    const { first_token_ms: ms } = this.world.settings.timeouts;
+    this.relay.stop(new BatonError('decode_failed', `No first token within ${ms} ms.`));
+  }
+
+  good(): string[] {
+    const { ctx } = this;
+    firstToken(ctx, this.world, this.attempt, this.started);
+    return ctx.explain ? ['x-request-id', ctx.id, ...decisionHeader(ctx)] : ['x-request-id', ctx.id];
+  }
+
+  done(): void {
+    this.over();
+    this.resolve();
+  }
+
+  refused(answer: EngineAnswer): void {
+    this.ctx.refusal = answer;
+    this.over();
+    this.reject(new BatonError('upstream_refused'));
+  }
+
+  broken(sent: boolean): void {
+    const { pools } = this.world;
+    if (sent) pools.suspect(this.attempt.decode);
+    else pools.unreachable(this.attempt.decode);
+  }
+
+  failed(error: BatonError): void {
+    if (this.ctx.cancel.error !== error) this.ctx.exclude('decode', this.attempt.decode.name);
+    this.over();
+    this.reject(error);
+  }
+
+  private over(): void {
+    this.ctx.alarm = null;
+    this.off?.();
+  }
 }
 
 /** The decision of the last placement, for callers that asked for it; a flat list of headers. */

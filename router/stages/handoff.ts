@@ -87,8 +87,8 @@ function exclude(ctx: RequestContext, world: World, attempt: Attempt, error: Bat
   // A target's word on its lane or peer speaks of the source; on its own engine or stream it speaks of itself.
   const targetsOwn = role === 'target' && (error.code === 'engine_gone' || error.code === 'service_lost');
   if (targetsOwn || role === 'both') {
-    ctx.excluded.target.add(decode.name);
+    ctx.exclude('target', decode.name);
     world.pools.suspect(decode);
   }
-  if (!targetsOwn && prefill !== null) ctx.excluded.prefill.add(prefill.name);
+  if (!targetsOwn && prefill !== null) ctx.exclude('prefill', prefill.name);
 }

@@ -1,8 +1,6 @@
 // match: how much of the prompt each node holds.
-import type { RequestContext } from '../request.ts';
+import { NOTHING, type RequestContext } from '../request.ts';
 import type { World } from '../world.ts';
-
-const NOTHING: ReadonlyMap<string, number> = new Map();
 
 export function match(ctx: RequestContext, world: World): void {
   const { named } = ctx;

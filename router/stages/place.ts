@@ -1,10 +1,12 @@
 // place: asks the pure decision with a snapshot, and counts what is promised on the chosen engines.
 import { BatonError } from '#core/errors.ts';
 import { bytesPerToken } from '#core/geometry.ts';
-import { decide, type Decision, type PlaceInput } from '../placement/decide.ts';
+import { decide, type Candidate, type PlaceInput } from '../placement/decide.ts';
 import type { Transfer } from '../placement/cost.ts';
 import { Attempt, filled, type RequestContext } from '../request.ts';
 import type { World } from '../world.ts';
+
+const NOTHING: Readonly<Record<string, number>> = {};
 
 export function place(ctx: RequestContext, world: World): void {
   const model = filled(ctx.model, 'model');
@@ -25,24 +27,24 @@ export function place(ctx: RequestContext, world: World): void {
     unit: () => world.random.unit(),
   };
   const decision = decide(input);
-  const held = Object.fromEntries(ctx.held);
+  const held = ctx.held.size === 0 ? NOTHING : Object.fromEntries(ctx.held);
   ctx.attempts++;
   ctx.record.attempts.push({ decision, mode, match: held, ticket: null, error: decision.refusal });
   const { chosen } = decision;
   if (chosen === null) throw new BatonError(decision.refusal ?? 'no_worker');
-  ctx.attempt = begin(ctx, world, decision, roomTokens);
+  ctx.attempt = begin(ctx, world, chosen, roomTokens);
   world.metrics.add('baton_router_attempts_total', 1, { kind: chosen.kind });
   world.metrics.add('baton_router_prompt_tokens_total', ctx.promptTokens, { model: model.name });
   if (chosen.cachedTokens > 0)
     world.metrics.add('baton_router_cached_tokens_total', chosen.cachedTokens, { model: model.name });
 }
 
-function begin(ctx: RequestContext, world: World, { chosen }: Decision, room: number): Attempt {
-  const decode = filled(world.pools.engine(chosen?.decode ?? ''), 'decode engine');
+function begin(ctx: RequestContext, world: World, chosen: Candidate, room: number): Attempt {
+  const decode = filled(world.pools.engine(chosen.decode), 'decode engine');
   const prefill =
-    chosen?.prefill == null ? null : filled(world.pools.engine(chosen.prefill), 'prefill engine');
+    chosen.prefill === null ? null : filled(world.pools.engine(chosen.prefill), 'prefill engine');
   const computing = prefill ?? decode;
-  const pending = ctx.promptTokens - (chosen?.cachedTokens ?? 0);
+  const pending = ctx.promptTokens - chosen.cachedTokens;
   const attempt = new Attempt(prefill, decode, pending, computing.pendingTokens === 0, room);
   computing.pendingTokens += pending;
   decode.promisedTokens += room;

@@ -3,19 +3,42 @@ import { BatonError } from '#core/errors.ts';
 import { chunkTokenCounts } from '#core/geometry.ts';
 import { chunkKeys } from '#core/keys.ts';
 import { LIMITS } from '#core/limits.ts';
-import { unnamedChat } from '../api/chat.ts';
-import { unnamedPrompt } from '../api/completions.ts';
+import type { Renderer } from '#core/render.ts';
+import { unnamedChat, type ChatPrompt } from '../api/chat.ts';
+import { unnamedPrompt, type CompletionPrompt, type IdsPrompt } from '../api/completions.ts';
 import { ROUTER_LIMITS } from '../limits.ts';
 import type { Model } from '../models.ts';
 import { filled, type Named, type RequestContext } from '../request.ts';
 import type { World } from '../world.ts';
 
-export async function render(ctx: RequestContext, world: World): Promise<void> {
+type Prompt = ChatPrompt | CompletionPrompt;
+
+export function render(ctx: RequestContext, world: World): Promise<void> | void {
   const model = filled(ctx.model, 'model');
-  const params = filled(ctx.params, 'params');
   const namespaceHex = model.namespace;
   const why = unnameable(ctx);
-  const tokens = await tokensOf(ctx, model, why === null && namespaceHex !== null);
+  const prompt = filled(ctx.prompt, 'prompt');
+  const { renderer } = model;
+  if (prompt.kind === 'ids') named(ctx, world, namespaceHex, why, prompt.ids);
+  else if (why !== null || namespaceHex === null || renderer === null) named(ctx, world, namespaceHex, why, null);
+  else return rendered(prompt, renderer).then((tokens) => { named(ctx, world, namespaceHex, why, tokens); }); // prettier-ignore
+}
+
+async function rendered(prompt: Exclude<Prompt, IdsPrompt>, renderer: Renderer): Promise<Uint32Array | null> {
+  if (prompt.kind === 'chat') return renderer.chat(prompt.messages, prompt.tools);
+  return prompt.kind === 'text' ? renderer.prompt(prompt.text) : null;
+}
+
+/** `why`: the prompt cannot be named whatever its tokens; null tokens: not rendered. */
+function named(
+  ctx: RequestContext,
+  world: World,
+  namespaceHex: string | null,
+  why: string | null,
+  tokens: Uint32Array | null,
+): void {
+  const model = filled(ctx.model, 'model');
+  const params = filled(ctx.params, 'params');
   const root = world.roots.of(filled(ctx.tenant, 'tenant'), namespaceHex, params.cacheSalt);
   ctx.rootHex = root.hex;
   ctx.promptTokens = tokens?.length ?? estimate(ctx);
@@ -25,7 +48,7 @@ export async function render(ctx: RequestContext, world: World): Promise<void> {
   else if (namespaceHex === null) ctx.record.unnamed = 'no engine is attached';
   else if (model.renderingOff) ctx.localBecause = 'unnamed: repeated key mismatches';
   else if (tokens === null) ctx.localBecause = 'unnamed: no renderer';
-  else ctx.named = named(model, tokens, namespaceHex, root.bytes);
+  else ctx.named = namesOf(model, tokens, namespaceHex, root.bytes);
   if (ctx.localBecause !== null) ctx.record.unnamed = ctx.localBecause;
   else if (computedWhereDecoded(ctx)) ctx.localBecause = 'prompt log-probabilities or beam search';
   const output =
@@ -43,17 +66,8 @@ function unnameable(ctx: RequestContext): string | null {
   return prompt.kind === 'chat' ? unnamedChat(prompt, fields) : unnamedPrompt(prompt, fields);
 }
 
-async function tokensOf(ctx: RequestContext, model: Model, wanted: boolean): Promise<Uint32Array | null> {
-  const prompt = filled(ctx.prompt, 'prompt');
-  if (prompt.kind === 'ids') return prompt.ids;
-  const { renderer } = model;
-  if (!wanted || renderer === null) return null;
-  if (prompt.kind === 'chat') return renderer.chat(prompt.messages, prompt.tools);
-  return prompt.kind === 'text' ? renderer.prompt(prompt.text) : null;
-}
-
 /** Null: no attached engine says how its chunks are cut, or they are too many for a ticket. */
-function named(model: Model, tokens: Uint32Array, namespaceHex: string, root: Uint8Array): Named | null {
+function namesOf(model: Model, tokens: Uint32Array, namespaceHex: string, root: Uint8Array): Named | null {
   const engine = model.engines.find((e) => e.namespace === namespaceHex);
   const chunkTokens = engine?.attachment?.geometry.chunkTokens;
   if (chunkTokens === undefined || tokens.length > chunkTokens * LIMITS.chunksPerTicketMax) return null;

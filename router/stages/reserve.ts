@@ -53,7 +53,7 @@ async function open(
   } catch (error) {
     const refusal = BatonError.from(error, 'service_lost');
     if (refusal.code === 'too_large') ctx.localBecause = 'too large for a ticket';
-    ctx.excluded.target.add(decode.name);
+    ctx.exclude('target', decode.name);
     throw refusal;
   }
 }
@@ -87,7 +87,7 @@ async function expectAtSource(
     );
     ticket.expected = true;
   } catch (error) {
-    ctx.excluded.prefill.add(prefill.name);
+    ctx.exclude('prefill', prefill.name);
     throw BatonError.from(error, 'service_lost');
   }
 }

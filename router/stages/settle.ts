@@ -27,7 +27,6 @@ export function settle(ctx: RequestContext, world: World, error: BatonError | nu
   ctx.body = null;
   ctx.prompt = null;
   record.code = error?.code ?? 'ok';
-  record.leave(now);
   record.end = now;
   world.metrics.add('baton_router_requests_total', 1, { endpoint: ctx.endpoint, code: record.code });
   world.metrics.observe('baton_router_request_seconds', (now - ctx.arrived) / 1000, {
