@@ -13,6 +13,7 @@ import { Admission } from './admission.ts';
 import { createEdgeServer } from './edge/server.ts';
 import type { Upstream } from './edge/contract.ts';
 import { createUpstream } from './edge/upstream.ts';
+import { createIds, createRequestIds } from './ids.ts';
 import { ChunkIndex } from './index/index.ts';
 import { Journeys } from './journeys.ts';
 import { ROUTER_METRICS } from './metrics.ts';
@@ -20,7 +21,6 @@ import { createModels } from './models.ts';
 import { Rates } from './placement/rates.ts';
 import { Pools } from './pools.ts';
 import { publicHandler } from './server.ts';
-import { createRequestIds } from './request-ids.ts';
 import { Roots } from './roots.ts';
 import { Services, type LinkFactory } from './services.ts';
 import { renewTicket } from './stages/settle.ts';
@@ -111,6 +111,7 @@ async function createWorld(
     settings, clock, random, log, upstream, tenants, models, pools, services, tickets, index, rates, watch,
     roots: new Roots(),
     newRequestId: createRequestIds(random),
+    newTicketId: createIds(random),
     admission: new Admission(settings.limits),
     journeys: new Journeys(LIMITS.journeysKeptMax),
     metrics: createMetrics(ROUTER_METRICS),

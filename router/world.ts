@@ -34,6 +34,7 @@ export interface World {
   rates: Rates;
   roots: Roots;
   newRequestId: () => string;
+  newTicketId: () => Uint8Array;
   journeys: Journeys;
   metrics: RouterMetrics;
   watch: Watch;

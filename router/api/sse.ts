@@ -8,8 +8,12 @@ export type FirstEvent =
   | { kind: 'error'; status: number; body: Buffer }
   | { kind: 'too_long' };
 
-const ERROR_PREFIX = Buffer.from('data: {"error"');
-const DONE = Buffer.from('data: [DONE]');
+// Within a text the quotes would be escaped.
+const ERROR = Buffer.from('"error"');
+const DONE = /(?:^|[\r\n])data:[ \t]*\[DONE\]/;
+const NOTHING = Buffer.alloc(0);
+const LF = 0x0a;
+const CR = 0x0d;
 
 /** Holds an engine's bytes until its first event with data is whole. */
 export class FirstEventReader {
@@ -31,30 +35,77 @@ export class FirstEventReader {
   }
 }
 
-/** Where an error event begins in this chunk; -1: it has none. In a text the quotes would be escaped. */
-export function errorEventStart(chunk: Buffer): number {
-  return chunk.indexOf(ERROR_PREFIX);
-}
+/**
+ * Watches the events after the first one, which pass by as they come: for the engine's own error event, however it is cut
+ * and spaced, and for a good end. Of a chunk that holds whole events only its bytes are searched once.
+ */
+export class EventWatch {
+  /** An event that has begun and not ended. */
+  private begun: Buffer = NOTHING;
+  private last: Buffer = NOTHING;
+  private before: Buffer = NOTHING;
 
-/** Remembers the end of a stream by reference, so that a clean end can be told from a cut one. */
-export class StreamEnd {
-  private last: Buffer | null = null;
-  private before: Buffer | null = null;
+  get heldBytes(): number {
+    return this.begun.length;
+  }
 
-  seen(chunk: Buffer): void {
+  /** How much of this chunk belongs to what ends with an error event; -1: none has ended in it. */
+  push(chunk: Buffer): number {
     this.before = this.last;
     this.last = chunk;
+    const held = this.begun.length;
+    const bytes = held === 0 ? chunk : Buffer.concat([this.begun, chunk]);
+    if (bytes.includes(ERROR)) {
+      const end = errorEnd(bytes);
+      if (end >= 0) return end - held;
+    }
+    this.begun = endsEvent(bytes) ? NOTHING : bounded(bytes.subarray(lastEnd(bytes)));
+    return -1;
   }
 
+  /** What came of the last event is an error, though its end is missing. */
+  get inError(): boolean {
+    const data = this.begun.includes(ERROR) ? eventData(this.begun.toString('utf8')) : null;
+    return data !== null && errorStatus(data) !== null;
+  }
+
+  /** The last that came is [DONE]. */
   get done(): boolean {
-    if (this.last === null) return false;
-    if (this.last.includes(DONE)) return true;
-    return this.before !== null && Buffer.concat([this.before, this.last]).includes(DONE);
+    const { last, before } = this;
+    return DONE.test(last.toString('latin1')) || DONE.test(Buffer.concat([before, last]).toString('latin1'));
   }
 }
 
+/** Position after the first error event; -1: there is none that has ended. */
+function errorEnd(bytes: Buffer): number {
+  let from = 0;
+  for (let end = eventEnd(bytes, from); end >= 0; end = eventEnd(bytes, from)) {
+    const data = eventData(bytes.toString('utf8', from, end));
+    if (data !== null && errorStatus(data) !== null) return end;
+    from = end;
+  }
+  return -1;
+}
+
+function endsEvent(bytes: Buffer): boolean {
+  const end = bytes.length - 1;
+  if (bytes[end] !== LF) return false;
+  return bytes[end - 1] === LF || (bytes[end - 1] === CR && bytes[end - 2] === LF);
+}
+
+/** Position after the last event that has ended. */
+function lastEnd(bytes: Buffer): number {
+  const lf = bytes.lastIndexOf('\n\n');
+  const crlf = bytes.lastIndexOf('\r\n\r\n');
+  return Math.max(lf < 0 ? 0 : lf + 2, crlf < 0 ? 0 : crlf + 4);
+}
+
+// Of an event that is too long to be judged only so much is kept that its end is seen.
+const bounded = (begun: Buffer): Buffer =>
+  begun.length > LIMITS.firstEventBytesMax ? Buffer.from(begun.subarray(-3)) : begun;
+
 /** Position after the event that `from` lies in; -1: it is not whole yet. */
-export function eventEnd(bytes: Buffer, from: number): number {
+function eventEnd(bytes: Buffer, from: number): number {
   const lf = bytes.indexOf('\n\n', from);
   const crlf = bytes.indexOf('\r\n\r\n', from);
   if (lf < 0 && crlf < 0) return -1;
@@ -68,15 +119,20 @@ function eventData(event: string): string | null {
 }
 
 function judged(bytes: Buffer, data: string): FirstEvent {
+  const status = errorStatus(data);
+  return status === null ? { kind: 'good', bytes } : { kind: 'error', status, body: Buffer.from(data) };
+}
+
+/** Status of the engine's error that this data is; null: it is none. */
+function errorStatus(data: string): number | null {
   let event: unknown;
   try {
     event = JSON.parse(data);
   } catch {
-    return { kind: 'good', bytes };
+    return null;
   }
   const error = (event as { error?: unknown } | null)?.error;
-  if (error === undefined || error === null) return { kind: 'good', bytes };
+  if (error === undefined || error === null) return null;
   const code = (error as { code?: unknown; status?: unknown }).code ?? (error as { status?: unknown }).status;
-  const status = typeof code === 'number' && code >= 400 && code <= 599 ? code : 500;
-  return { kind: 'error', status, body: Buffer.from(data) };
+  return typeof code === 'number' && code >= 400 && code <= 599 ? code : 500;
 }

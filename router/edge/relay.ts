@@ -2,7 +2,7 @@
 import { BatonError } from '#core/errors.ts';
 import { LIMITS } from '#core/limits.ts';
 import { clientError, endStreamWithError } from '../api/errors.ts';
-import { errorEventStart, eventEnd, FirstEventReader, StreamEnd } from '../api/sse.ts';
+import { EventWatch, FirstEventReader } from '../api/sse.ts';
 import type { Downstream, EngineAnswer, Fail, Headers, Leg, LegHandler } from './contract.ts';
 
 export interface RelayEvents {
@@ -25,15 +25,13 @@ export class Relay implements LegHandler {
   private readonly events: RelayEvents;
   /** Both for event streams only. */
   private first: FirstEventReader | null = null;
-  private streamEnd: StreamEnd | null = null;
+  private watch: EventWatch | null = null;
   private phase: Phase = 'head';
   private leg: Leg | null = null;
   private status = 0;
   private contentType = '';
   private held: Buffer[] = [];
   private heldBytes = 0;
-  /** Within the engine's own error event. */
-  private inError = false;
   private paused = false;
   private readonly resume = (): void => {
     this.paused = false;
@@ -69,7 +67,7 @@ export class Relay implements LegHandler {
     else if (this.contentType.startsWith('text/event-stream')) {
       this.phase = 'first event';
       this.first = new FirstEventReader();
-      this.streamEnd = new StreamEnd();
+      this.watch = new EventWatch();
     } else this.phase = 'whole';
   }
 
@@ -87,8 +85,8 @@ export class Relay implements LegHandler {
         new BatonError('upstream_protocol', 'The engine ended its event stream before the first event.'),
       );
     } else if (phase === 'stream') {
-      if (this.inError) this.endInError(undefined);
-      else if (this.streamEnd?.done === true) this.finish();
+      if (this.watch?.inError === true) this.endInError(END_OF_EVENT);
+      else if (this.watch?.done === true) this.finish();
       else this.stop(interrupted('its stream ended early'));
     } else if (phase === 'body') this.finish();
     else if (phase === 'whole') {
@@ -131,20 +129,13 @@ export class Relay implements LegHandler {
   }
 
   private relay(chunk: Buffer): void {
-    const start = this.inError ? 0 : errorEventStart(chunk);
-    if (start < 0) {
-      this.streamEnd?.seen(chunk);
-      this.write(chunk);
-      return;
-    }
+    const end = this.watch?.push(chunk) ?? -1;
     // The engine's own error event is the last thing that the client gets: no [DONE] after it.
-    const end = eventEnd(chunk, start);
-    this.inError = true;
     if (end < 0) this.write(chunk);
     else this.endInError(chunk.subarray(0, end));
   }
 
-  private endInError(last: Buffer | undefined): void {
+  private endInError(last: Buffer): void {
     this.phase = 'over';
     this.leg?.abort();
     this.to.end(last);
@@ -196,6 +187,8 @@ export class Relay implements LegHandler {
     this.events.done();
   }
 }
+
+const END_OF_EVENT = Buffer.from('\n\n');
 
 function interrupted(why: string): BatonError {
   return new BatonError('decode_interrupted', `The decode engine failed after its first token (${why}).`);

@@ -1,6 +1,5 @@
 // reserve: both ends before the prefill leg. The target answers what it lacks, the source then expects to send exactly that.
 import { BatonError, ERRORS, type ErrorCode } from '#core/errors.ts';
-import { TICKET_BYTES } from '#core/ids.ts';
 import type { Granted } from '../link.ts';
 import { filled, type Attempt, type Named, type RequestContext } from '../request.ts';
 import { Ticket } from '../tickets.ts';
@@ -12,7 +11,7 @@ export async function reserve(ctx: RequestContext, world: World): Promise<void> 
   if (prefill === null) return;
   const named = filled(ctx.named, 'names');
   const nodes = { source: filled(prefill.node, 'node'), target: filled(decode.node, 'node') };
-  const ticket = new Ticket(world.random.bytes(TICKET_BYTES), nodes);
+  const ticket = new Ticket(world.newTicketId(), nodes);
   attempt.ticket = ticket;
   ctx.renewAt = world.clock.now() + world.settings.timeouts.lease_ms / 3;
   const record = ctx.record.attempts.at(-1);

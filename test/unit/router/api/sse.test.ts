@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '#core/limits.ts';
-import { errorEventStart, eventEnd, FirstEventReader, StreamEnd } from '#router/api/sse.ts';
+import { EventWatch, FirstEventReader } from '#router/api/sse.ts';
 
 const read = (...chunks: string[]) => {
   const reader = new FirstEventReader();
@@ -35,20 +35,79 @@ describe('the first event', () => {
   });
 });
 
-test('an error event in a chunk is found with its end; the same words inside a text are not', () => {
-  const chunk = Buffer.from('data: {"a":1}\n\ndata: {"error":1}\n\ndata: [DONE]\n\n');
-  const start = errorEventStart(chunk);
-  expect([start, eventEnd(chunk, start)]).toEqual([15, 34]);
-  expect(errorEventStart(Buffer.from(`data: ${JSON.stringify({ text: 'data: {"error":1}\n\n' })}\n\n`))).toBe(
-    -1,
-  );
+describe('an error event later in the stream', () => {
+  const before = 'data: {"choices":[{"text":"a \\"error\\": b"}],"error":null}\n\n';
+  const text = `data: ${JSON.stringify({ text: 'data: {"error":1}\n\n' })}\n\n`;
+  const after = 'data: [DONE]\n\n';
+  const errors = [
+    'data: {"error":{"code":500}}\n\n',
+    'data:{"error":1}\n\n',
+    'data:   {  "error"  :  {"a":1} }\n\n',
+    'event: error\ndata: {"id":"x","error":{"a":"b"}}\n\n',
+    ': note\r\ndata: {\r\ndata: "error":\r\ndata: 1}\r\n\r\n',
+  ];
+
+  /** What goes to the client of a stream that comes in these pieces, and whether the error was seen. */
+  const relayed = (pieces: readonly string[]): { out: string; seen: boolean } => {
+    const watch = new EventWatch();
+    let out = '';
+    for (const piece of pieces) {
+      const end = watch.push(Buffer.from(piece));
+      out += end < 0 ? piece : piece.slice(0, end);
+      if (end >= 0) return { out, seen: true };
+    }
+    return { out, seen: watch.inError };
+  };
+
+  test.each(errors)('is found wherever it is cut, and is the last: %j', (error) => {
+    const stream = before + text + error + after;
+    const upTo = before + text + error;
+    for (let i = 0; i <= stream.length; i++) {
+      for (const j of [i, i + 1, i + 3, stream.length]) {
+        const pieces = [stream.slice(0, i), stream.slice(i, j), stream.slice(j)].filter(
+          (piece) => piece !== '',
+        );
+        expect(relayed(pieces)).toEqual({ out: upTo, seen: true });
+      }
+    }
+    expect(relayed(Array.from(stream))).toEqual({ out: upTo, seen: true });
+  });
+
+  test('is found too when the stream ends within its last line end', () => {
+    expect(relayed([before, 'data: {"err', 'or":{"code":1}}'])).toMatchObject({ seen: true });
+    expect(relayed([before, 'data: {"err', 'or":{"co'])).toMatchObject({ seen: false });
+  });
+
+  test('is not what other events say', () => {
+    for (const stream of [
+      before + text + after,
+      'data: "error" {\n\n',
+      ': {"error":1}\n\n',
+      'data: {"error":null}\n\n',
+    ]) {
+      expect(relayed([stream])).toEqual({ out: stream, seen: false });
+      expect(relayed(Array.from(stream))).toEqual({ out: stream, seen: false });
+    }
+  });
+
+  test('an event without an end is not kept beyond the bound', () => {
+    const watch = new EventWatch();
+    const piece = Buffer.alloc(LIMITS.firstEventBytesMax, 'x');
+    for (let i = 0; i < 4; i++) expect(watch.push(piece)).toBe(-1);
+    expect(watch.heldBytes).toBeLessThanOrEqual(LIMITS.firstEventBytesMax);
+    expect(watch.push(Buffer.from('\n\ndata: {"error":1}\n\n'))).toBe(21);
+  });
 });
 
-test('a stream has ended well when [DONE] stands in its last chunks, even cut in two', () => {
-  const end = new StreamEnd();
-  expect(end.done).toBe(false);
-  end.seen(Buffer.from('data: {}\n\ndata: [D'));
-  expect(end.done).toBe(false);
-  end.seen(Buffer.from('ONE]\n\n'));
-  expect(end.done).toBe(true);
+test.each([
+  [['data: {}\n\ndata: [D', 'ONE]\n\n'], true],
+  [['data: {}\n\n', 'data:[DONE]\r\n\r\n'], true],
+  [['data: [DONE]'], true],
+  [['data: {}\n\n', 'data: [DONE]\n\n', ': bye\n\n'], true],
+  [['data: {}\n\ndata: [D'], false],
+  [['data: {}\n\n', `data: ${JSON.stringify({ text: 'data: [DONE]' })}\n\n`], false],
+])('a stream ends well by [DONE] as an event of its own: %j', (pieces, done) => {
+  const watch = new EventWatch();
+  for (const piece of pieces) watch.push(Buffer.from(piece));
+  expect(watch.done).toBe(done);
 });
