@@ -18,6 +18,14 @@ export class Cancel {
     };
   }
 
+  /** What `work` settles to; when fired before, its error at once. */
+  race<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const off = this.on(reject);
+      work.finally(off).then(resolve, reject);
+    });
+  }
+
   fire(error: BatonError): void {
     if (this.error !== null) return;
     this.error = error;

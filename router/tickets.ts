@@ -20,6 +20,8 @@ export class Ticket {
   /** The target granted it; the source expects it. */
   opened = false;
   expected = false;
+  /** Target or source has been asked and has not answered: it may hold the ticket or not. */
+  asked: TicketRole | null = null;
   /** The target's last word, for people. */
   state: string = 'reserved';
   reason = '';
@@ -72,6 +74,7 @@ export class Tickets {
   private readonly live = new Map<string, Ticket>();
   /** Messages on tickets that nobody waits for any more. */
   late = 0;
+  private sweeping = false;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -82,7 +85,7 @@ export class Tickets {
   }
 
   add(ticket: Ticket): void {
-    this.sweep();
+    if (this.live.size >= ROUTER_LIMITS.ticketsKeptMax) this.sweep();
     this.live.set(ticket.hex, ticket);
   }
 
@@ -91,7 +94,9 @@ export class Tickets {
     ticket.onProgress = ticket.onLanded = ticket.onFailed = null;
     ticket.endedAt ??= this.clock.now();
     // Last in the order of insertion: the sweep looks at the front only.
-    if (this.live.delete(ticket.hex) && !ticket.reported) this.live.set(ticket.hex, ticket);
+    if (!this.live.delete(ticket.hex) || ticket.reported) return;
+    this.live.set(ticket.hex, ticket);
+    this.sweepAfter(ROUTER_LIMITS.reportWaitMs);
   }
 
   /** Never granted: no report will come. */
@@ -141,12 +146,25 @@ export class Tickets {
     }
   }
 
+  // A report may be lost with its service: the wait for it ends by time.
+  private sweepAfter(ms: number): void {
+    if (this.sweeping) return;
+    this.sweeping = true;
+    this.clock.after(ms, () => {
+      this.sweeping = false;
+      this.sweep();
+    });
+  }
+
   private sweep(): void {
     const now = this.clock.now();
     for (const ticket of this.live.values()) {
       if (ticket.endedAt === null) continue;
-      if (this.live.size < ROUTER_LIMITS.ticketsKeptMax && now - ticket.endedAt < ROUTER_LIMITS.reportWaitMs)
-        break;
+      const left = ticket.endedAt + ROUTER_LIMITS.reportWaitMs - now;
+      if (left > 0 && this.live.size < ROUTER_LIMITS.ticketsKeptMax) {
+        this.sweepAfter(left);
+        return;
+      }
       this.live.delete(ticket.hex);
       ticket.onReported?.();
     }

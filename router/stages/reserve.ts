@@ -34,7 +34,8 @@ async function open(
   try {
     const target = world.services.reach(ticket.nodes.target);
     const source = world.services.reach(ticket.nodes.source);
-    const granted = await target.link.open({
+    ticket.asked = 'target';
+    const opening = target.link.open({
       ticket: ticket.id,
       engine: decode.name,
       namespace: named.namespace,
@@ -45,11 +46,16 @@ async function open(
       sourceIncarnation: source.info.incarnation,
       leaseMs: world.settings.timeouts.lease_ms,
     });
+    const granted = await ctx.cancel.race(opening);
+    ticket.asked = null;
     refuse(granted);
     ticket.opened = true;
     ticket.need = granted.need;
     ticket.epoch = granted.epoch;
   } catch (error) {
+    if (ctx.cancel.error !== null) throw error;
+    // The link itself gives up what it has no answer to.
+    ticket.asked = null;
     const refusal = BatonError.from(error, 'service_lost');
     if (refusal.code === 'too_large') ctx.localBecause = 'too large for a ticket';
     ctx.exclude('target', decode.name);
@@ -68,24 +74,28 @@ async function expectAtSource(
   try {
     const source = world.services.reach(ticket.nodes.source);
     const target = world.services.reach(ticket.nodes.target);
-    refuse(
-      await source.link.expect({
-        ticket: ticket.id,
-        engine: prefill.name,
-        namespace: named.namespace,
-        keys: named.keys,
-        tokens: named.counts,
-        need: ticket.need,
-        epoch: ticket.epoch,
-        targetNode: ticket.nodes.target,
-        targetHost: target.info.laneHost,
-        targetPort: target.info.lanePort,
-        targetIncarnation: target.info.incarnation,
-        leaseMs: world.settings.timeouts.lease_ms,
-      }),
-    );
+    ticket.asked = 'source';
+    const expecting = source.link.expect({
+      ticket: ticket.id,
+      engine: prefill.name,
+      namespace: named.namespace,
+      keys: named.keys,
+      tokens: named.counts,
+      need: ticket.need,
+      epoch: ticket.epoch,
+      targetNode: ticket.nodes.target,
+      targetHost: target.info.laneHost,
+      targetPort: target.info.lanePort,
+      targetIncarnation: target.info.incarnation,
+      leaseMs: world.settings.timeouts.lease_ms,
+    });
+    const granted = await ctx.cancel.race(expecting);
+    ticket.asked = null;
+    refuse(granted);
     ticket.expected = true;
   } catch (error) {
+    if (ctx.cancel.error !== null) throw error;
+    ticket.asked = null;
     ctx.exclude('prefill', prefill.name);
     throw BatonError.from(error, 'service_lost');
   }

@@ -55,14 +55,16 @@ function release(attempt: Attempt): void {
 function endTicket(world: World, ticket: Ticket, error: BatonError | null): void {
   const { services, tickets } = world;
   const { source, target } = ticket.nodes;
+  // Who was asked and has not answered is told too: it may have granted meanwhile, or grant after this.
   if (!ticket.opened) {
+    if (ticket.asked === 'target') services.link(target)?.abort(ticket.id, 'aborted');
     tickets.forget(ticket);
     return;
   }
   if (error === null) services.link(target)?.settle(ticket.id);
   else {
     services.link(target)?.abort(ticket.id, 'aborted');
-    if (ticket.expected) services.link(source)?.abort(ticket.id, 'aborted');
+    if (ticket.expected || ticket.asked === 'source') services.link(source)?.abort(ticket.id, 'aborted');
   }
   tickets.ended(ticket);
   if (ticket.reported) reported(world, ticket);

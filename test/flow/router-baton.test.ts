@@ -7,6 +7,7 @@ import {
   startMockEngine,
   type MockEngine,
 } from '#test/support/mock-engine.ts';
+import { hex } from '#core/ids.ts';
 import { fakeServices, type FakeService } from '#test/support/fake-service.ts';
 import { startRouter, type TestRouter } from '#test/support/router.ts';
 
@@ -302,6 +303,33 @@ describe('a client that leaves', () => {
     expect([target.verbs(ticket), source.verbs(ticket)]).toEqual([['abort'], ['abort']]);
     expect(engines.d1.requests).toHaveLength(0);
   });
+
+  test.each(['open', 'expect'] as const)(
+    'while %s is not answered ends the ticket at once at every end that was asked',
+    async (what) => {
+      const service = what === 'open' ? target : source;
+      service.answering = new Promise(() => undefined); // never
+      const asked = new Promise<string>((resolve) => {
+        target.onOpen = ({ ticket }) => { if (what === 'open') resolve(hex(ticket)); };
+        source.onExpect = ({ ticket }) => { resolve(hex(ticket)); };
+      });
+      const controller = new AbortController();
+      const id = ids();
+      const request = fetch(`${router.url}/v1/completions`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json', 'x-request-id': id },
+        signal: controller.signal,
+      }).catch(() => undefined);
+      const ticket = await asked;
+      controller.abort();
+      await request;
+      expect(await router.journey(id)).toMatchObject({ code: 'client_closed' });
+      const verbs = [target.verbs(ticket), source.verbs(ticket)];
+      expect(verbs).toEqual(what === 'open' ? [['abort'], []] : [['abort'], ['abort']]);
+      expect(engines.p1.requests).toHaveLength(0);
+    },
+  ); // prettier-ignore
 
   test('during the decode leg closes it and aborts the ticket', async () => {
     engines.d1.script = ({ response }) => {

@@ -22,6 +22,9 @@ export class FakeService implements ServiceLink {
   refuseOpen: string | null = null;
   refuseExpect: string | null = null;
   onOpen: ((request: OpenRequest) => void) | null = null;
+  onExpect: ((request: ExpectRequest) => void) | null = null;
+  /** Open and Expect are answered once this is settled. */
+  answering: Promise<void> = Promise.resolve();
   private live: ServiceInfo | null = null;
 
   constructor(node: string, events: LinkEvents) {
@@ -50,13 +53,14 @@ export class FakeService implements ServiceLink {
     this.opened.push(request);
     this.onOpen?.(request);
     const need = Uint8Array.from(request.tokens, (_, i) => (this.held.has(keyHex(request.keys, i)) ? 0 : 1));
-    return Promise.resolve(granted(this.refuseOpen, need));
+    return this.answering.then(() => granted(this.refuseOpen, need));
   }
 
   expect(request: ExpectRequest): Promise<Granted> {
     if (this.live === null) return Promise.reject(new BatonError('service_lost'));
     this.expected.push(request);
-    return Promise.resolve(granted(this.refuseExpect, request.need));
+    this.onExpect?.(request);
+    return this.answering.then(() => granted(this.refuseExpect, request.need));
   }
 
   abort(ticket: Uint8Array): void {

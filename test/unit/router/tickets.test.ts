@@ -6,7 +6,20 @@ import { Ticket, Tickets } from '#router/tickets.ts';
 import { mergeTimeline } from '#router/timeline.ts';
 
 let now = 0;
-const clock: Clock = { now: () => now, after: () => ({ cancel: () => undefined }) };
+let timers: { at: number; work: () => void }[] = [];
+const clock: Clock = {
+  now: () => now,
+  after: (ms, work) => {
+    timers.push({ at: now + ms, work });
+    return { cancel: () => undefined };
+  },
+};
+function pass(ms: number): void {
+  now += ms;
+  const due = timers.filter(({ at }) => at <= now);
+  timers = timers.filter(({ at }) => at > now);
+  for (const { work } of due) work();
+}
 const progress = (ticket: Ticket, role: TicketRole, state: TicketStateName, reason = ''): Progress => ({
   ticket: ticket.id, role, state, reason, chunks: 2, chunksNeeded: 2, chunksLanded: 1,
 }); // prettier-ignore
@@ -74,13 +87,45 @@ describe('a ticket', () => {
     expect(tickets.late).toBe(1);
   });
 
-  test('whose reports never come is forgotten after its bound', () => {
+  test('whose reports never come is forgotten after its bound, though nothing else happens', () => {
+    const tickets = new Tickets(clock);
+    const first = opened(tickets);
+    tickets.ended(first.ticket);
+    pass(ROUTER_LIMITS.reportWaitMs / 2);
+    const second = opened(tickets, 2);
+    tickets.ended(second.ticket);
+    pass(ROUTER_LIMITS.reportWaitMs / 2);
+    expect([tickets.size, first.heard, second.heard]).toEqual([1, ['reported'], []]);
+    pass(ROUTER_LIMITS.reportWaitMs / 2);
+    expect([tickets.size, second.heard]).toEqual([0, ['reported']]);
+  });
+
+  test('one end of which reports only, is forgotten after the same bound with what is known', () => {
     const tickets = new Tickets(clock);
     const { ticket, heard } = opened(tickets);
     tickets.ended(ticket);
-    now += ROUTER_LIMITS.reportWaitMs;
-    opened(tickets, 2);
-    expect([tickets.size, heard]).toEqual([1, ['reported']]);
+    tickets.report(report(ticket, 'target'));
+    pass(ROUTER_LIMITS.reportWaitMs);
+    expect([tickets.size, heard, ticket.targetReport === null]).toEqual([0, ['reported'], false]);
+  });
+
+  test('whose request still runs is not forgotten, however long that takes', () => {
+    const tickets = new Tickets(clock);
+    opened(tickets);
+    const { ticket } = opened(tickets, 2);
+    tickets.ended(ticket);
+    pass(10 * ROUTER_LIMITS.reportWaitMs);
+    expect(tickets.size).toBe(1);
+  });
+
+  test('waits for its reports only as long as there is room for more', () => {
+    const tickets = new Tickets(clock);
+    for (let i = 0; i <= ROUTER_LIMITS.ticketsKeptMax; i++) {
+      const ticket = new Ticket(Buffer.from(String(i).padStart(16, '0')), { source: 'a', target: 'b' });
+      tickets.add(ticket);
+      tickets.ended(ticket);
+    }
+    expect(tickets.size).toBe(ROUTER_LIMITS.ticketsKeptMax);
   });
 });
 
