@@ -30,8 +30,10 @@ export const ROUTER_LIMITS = {
   /** Bytes of a client's request id and of its cache salt. */
   requestIdBytesMax: 128,
   cacheSaltBytesMax: 1024,
-  /** Key mismatches in a row until rendering is off for a model. */
+  /** Key mismatches in a row until rendering is off for a model; for how long the first time, doubling up to the last, ms. */
   keyMismatchesMax: 3,
+  renderingOffMinMs: 60_000,
+  renderingOffMaxMs: 3_600_000,
   /** Tickets whose reports are awaited after their request ended, and for how long, ms. */
   ticketsKeptMax: 8192,
   reportWaitMs: 30_000,
@@ -43,9 +45,12 @@ export const ROUTER_LIMITS = {
   rateWeight: 0.3,
   /** Transfer rates kept, one per target node. */
   rateNodesMax: 1024,
-  /** What one running sequence of a decode engine adds to the first token, ms. */
+  /** What one running sequence of a decode engine is taken to add to the first token, ms. Chosen, not measured. */
   runningCostMs: 1,
-  /** Share of its prefill time that a prompt costs the sequences which its decode engine runs. */
+  /**
+   * Share of its prefill time that a local prompt is charged for the sequences that wait on its decode engine meanwhile. Chosen,
+   * not measured: it depends on the engine's batching and on what a late token is worth to those who wait.
+   */
   interference: 0.5,
   /** Candidates shown in an explanation. */
   candidatesShownMax: 16,

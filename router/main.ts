@@ -96,7 +96,7 @@ async function createWorld(
   const tenants = createTenants(config.tenants, keys[0] ?? null, random);
   const upstream = carriers.upstream ?? createUpstream({ connectMs: timeouts.connect_ms });
   const pools = new Pools({ entries: settings.engines, rates, upstream, clock, log });
-  const models = await createModels(settings.models, pools, log);
+  const models = await createModels(settings.models, pools, clock, log);
   const tickets = new Tickets(clock);
   const index = new ChunkIndex(LIMITS.indexKeysMax);
   const makeLink: LinkFactory =

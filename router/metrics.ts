@@ -25,7 +25,7 @@ export const ROUTER_METRICS = {
   baton_router_lane_bytes_total: { kind: 'counter', help: 'Bytes that landed over lanes for tickets of this router.', labels: [] },
   baton_router_exposed_seconds: { kind: 'histogram', help: 'Last layer computed to everything landed, per ticket.', labels: [], buckets: SECONDS },
   baton_router_key_mismatches_total: { kind: 'counter', help: 'Handoffs whose engine derived other keys than the router.', labels: ['model'] },
-  baton_router_rendering_off: { kind: 'gauge', help: '1 when repeated key mismatches switched rendering off for a model.', labels: ['model'] },
+  baton_router_rendering_off: { kind: 'gauge', help: '1 while repeated key mismatches keep rendering off for a model: for a minute, then twice as long each time, at most an hour.', labels: ['model'] },
   baton_router_index_keys: { kind: 'gauge', help: 'Chunk keys in the index.', labels: [] },
   baton_router_index_evicted: { kind: 'gauge', help: 'Chunk keys dropped from the index because it was full, since the start.', labels: [] },
 } as const satisfies MetricTable; // prettier-ignore

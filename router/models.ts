@@ -1,4 +1,5 @@
 // The models that engines serve: their renderers, and the namespace that prompts are named for.
+import type { Clock } from '#core/clock.ts';
 import type { Logger } from '#core/log.ts';
 import { createRenderer, type Renderer } from '#core/render.ts';
 import type { RouterSettings } from '#core/settings.ts';
@@ -12,14 +13,24 @@ export class Model {
   readonly maxModelLen: number;
   readonly engines: readonly Engine[];
   private readonly ownRenderer: Renderer | null;
-  mismatches = 0;
-  mismatchesTotal = 0;
+  private readonly clock: Pick<Clock, 'now'>;
+  private mismatches = 0;
+  /** Rendering is off until then; and for how long it goes off the next time. */
+  private offUntil = Number.NEGATIVE_INFINITY;
+  private offMs: number = ROUTER_LIMITS.renderingOffMinMs;
 
-  constructor(name: string, maxModelLen: number, engines: readonly Engine[], renderer: Renderer | null) {
+  constructor(
+    name: string,
+    maxModelLen: number,
+    engines: readonly Engine[],
+    renderer: Renderer | null,
+    clock: Pick<Clock, 'now'>,
+  ) {
     this.name = name;
     this.maxModelLen = maxModelLen;
     this.engines = engines;
     this.ownRenderer = renderer;
+    this.clock = clock;
   }
 
   /** Null: the engine renders, nothing is named. */
@@ -27,18 +38,26 @@ export class Model {
     return this.renderingOff ? null : this.ownRenderer;
   }
 
-  /** Engines derived other keys so often that rendering stays off until the router is started anew. */
+  /**
+   * Engines derived other keys several times in a row: their tokenizer or template is another one. What is wrong may be
+   * mended without this router, so rendering is tried again after a while; one more mismatch and it is off for twice as long.
+   */
   get renderingOff(): boolean {
-    return this.mismatches >= ROUTER_LIMITS.keyMismatchesMax;
+    return this.clock.now() < this.offUntil;
   }
 
   sawMismatch(): void {
-    this.mismatchesTotal++;
+    if (this.renderingOff) return;
     this.mismatches++;
+    if (this.mismatches < ROUTER_LIMITS.keyMismatchesMax) return;
+    this.offUntil = this.clock.now() + this.offMs;
+    this.offMs = Math.min(2 * this.offMs, ROUTER_LIMITS.renderingOffMaxMs);
   }
 
   sawMatch(): void {
-    if (!this.renderingOff) this.mismatches = 0;
+    if (this.renderingOff) return;
+    this.mismatches = 0;
+    this.offMs = ROUTER_LIMITS.renderingOffMinMs;
   }
 
   /** Hex: that of a complete pair, else of any decode engine that is attached; null: none is. */
@@ -68,6 +87,7 @@ export class Model {
 export async function createModels(
   configured: RouterSettings['models'],
   pools: { models: string[]; ofModel(name: string): readonly Engine[] },
+  clock: Clock,
   log: Logger,
 ): Promise<Map<string, Model>> {
   const models = new Map<string, Model>();
@@ -80,7 +100,7 @@ export async function createModels(
       log.info({ model: name }, 'no tokenizer is configured: engines render, prompts are unnamed');
     models.set(
       name,
-      new Model(name, settings?.max_model_len ?? MODEL_LEN_DEFAULT, pools.ofModel(name), renderer),
+      new Model(name, settings?.max_model_len ?? MODEL_LEN_DEFAULT, pools.ofModel(name), renderer, clock),
     );
   }
   return models;

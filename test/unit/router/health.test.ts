@@ -24,7 +24,7 @@ const ready = (
   engines: Engine[],
   mode: 'auto' | 'disaggregated' | 'local' = 'auto',
   draining = false,
-): boolean => readiness([new Model('m', 100, engines, null)], mode, draining).ready;
+): boolean => readiness([new Model('m', 100, engines, null, { now: () => 0 })], mode, draining).ready;
 
 describe('ready', () => {
   test('is a healthy pair attached with the same namespace', () => {
