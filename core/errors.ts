@@ -66,13 +66,6 @@ export const ERRORS = {
     type: 'authentication_error',
     meaning: 'The API key belongs to no configured tenant. Send a valid key as a bearer token.',
   },
-  not_trusted: {
-    ...client,
-    status: 403,
-    type: 'authentication_error',
-    meaning:
-      'This header or path is for trusted callers. Add the caller to router.trusted or leave the header out.',
-  },
   model_not_found: {
     ...client,
     status: 404,

@@ -122,7 +122,9 @@ export const routerSettings = z.strictObject({
   trusted: z
     .array(z.string())
     .default(['127.0.0.1', '::1'])
-    .describe('Addresses of callers whose `x-baton-placement` and `x-baton-explain` headers count.'),
+    .describe(
+      'Addresses of callers whose `x-baton-placement` and `x-baton-explain` headers count; of others they are dropped silently.',
+    ),
   limits: z
     .strictObject({
       body_bytes: count.default(8 * 1024 * 1024).describe('Of one request; more is a 413.'),
