@@ -77,6 +77,8 @@ export async function startEnds(
       ...common, slots: chunks + 1, chunks, depth: options.depth, 'lane-port': lanePort,
     }); // prettier-ignore
     await line(source.lines);
+    // Both have opened what they need: nothing is left behind, however this ends.
+    rmSync(folder, { recursive: true, force: true });
     return {
       pids: { source: source.child.pid ?? 0, target: target.child.pid ?? 0 },
       measure: async (seconds) => {
