@@ -18,7 +18,7 @@ struct LoadRequest {
   std::vector<uint32_t> token_counts;        // per slot: tokens to write, from the chunk's first
   uint32_t chunk_tokens = 0;                 // of a full chunk
   bool verify = false;
-  std::optional<std::array<uint8_t, BATON_TICKET_BYTES>> ticket;  // its layers are stamped
+  std::optional<std::array<uint8_t, BATON_TICKET_BYTES>> ticket = {};  // its layers are stamped
   bool check = false;  // digest what stands in the pages afterwards
 };
 
