@@ -226,6 +226,8 @@ export class Scheduler {
   #preempt(sequence: Sequence): void {
     this.#running = this.#running.filter((other) => other !== sequence);
     this.#options.pages.release(sequence);
+    // What was loaded may be computed the next time: its digests no longer say what stands in the pages.
+    if (!sequence.prefilled) sequence.prompt.names?.loadedDigests.clear();
     sequence.state = 'waiting';
     this.#waiting.unshift(sequence);
     this.#options.metrics.add('baton_engine_preemptions_total');

@@ -262,6 +262,20 @@ describe('load', () => {
       computed.map(({ key, digests, tokens }) => ({ key, digests, tokens })),
     );
   });
+
+  test('chunks that were loaded before a preemption and computed after it are not marked as loaded', async () => {
+    rig = await withArena(prompt(96), { check: true, pages: 30, maxBatchedTokens: 4, keep: false, keepGenerated: false }); // prettier-ignore
+    const other = rig.submit(prompt(8, 4), 60);
+    const run = rig.submit(prompt(200), 1, {});
+    await rig.until(() => run.sequence.externalTokens === 96);
+    await rig.until(() => run.sequence.state === 'waiting');
+    expect(other.finish).toBe(null);
+    rig.native.arena.clear();
+    await rig.settle();
+    expect(run.tokens).toEqual(expectedTokens(prompt(200), 1));
+    expect(rig.native.loads).toBe(1);
+    expect(rig.digests.of('request')?.map((chunk) => chunk.loaded)).toEqual(new Array(7).fill(false));
+  });
 });
 
 describe('decode leg', () => {
