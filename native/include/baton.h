@@ -108,7 +108,8 @@ BATON_API uint32_t baton_abi_version(void);
 /* RPC. Connects, checks version and geometry, maps the arena. On failure *out is NULL and `error` (if given)
  * holds a sentence that says what to do. */
 BATON_API int baton_attach(const baton_attach_options* options, baton_client** out, char* error, size_t error_size);
-/* Ends the session and unmaps. Fills not finished are aborted by the service. NULL is allowed. */
+/* Ends the session and unmaps. Fills not finished are aborted by the service. NULL is allowed. No other call may be
+ * under way. To be called for a session that broke, too: what it was given stays its own until then. */
 BATON_API void baton_detach(baton_client*);
 /* BATON_OK while the session lives, else BATON_ERR_CLOSED. */
 BATON_API int baton_alive(baton_client*);

@@ -63,8 +63,8 @@ class Arena {
   // are void: there is nothing to read.
   virtual void abandon(SlotId, bool writer_may_write) = 0;
   virtual void quiesced(SlotId) = 0;
-  // Every quiescing slot whose writer was this process (its session has ended).
-  virtual void writer_gone(int32_t pid) = 0;
+  // Frees every quiescing slot whose writer's process is gone; reserve() does so itself when it needs room.
+  virtual void reap() = 0;
 
   virtual SlotId find(const Key&) = 0;           // sealed slot of this key, touched as most recently used, or kNoSlot
   virtual void pin(SlotId) = 0;

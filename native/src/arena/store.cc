@@ -1,6 +1,8 @@
 #include "arena/store.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "arena/process.h"
 
@@ -124,18 +126,15 @@ void Store::quiesced(SlotId id) {
   end(id, *slot);
 }
 
-void Store::writer_gone(int32_t pid) {
-  const std::vector<SlotId> waiting = quiescing_;
-  for (const SlotId id : waiting) {
-    if (pid > 0 && slots_[id].writer == pid) quiesced(id);
-  }
-}
-
 void Store::reap() {
+  std::map<std::pair<int32_t, uint64_t>, bool> living;  // each process is asked for once
   const std::vector<SlotId> waiting = quiescing_;
   for (const SlotId id : waiting) {
     const Slot& slot = slots_[id];
-    if (slot.writer > 0 && !lives(slot.writer, slot.writer_start)) quiesced(id);
+    if (slot.writer <= 0) continue;
+    const auto [writer, first] = living.try_emplace({slot.writer, slot.writer_start}, true);
+    if (first) writer->second = lives(slot.writer, slot.writer_start);
+    if (!writer->second) quiesced(id);
   }
 }
 

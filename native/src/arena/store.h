@@ -28,7 +28,7 @@ class Store final : public Arena {
   bool seal(SlotId) override;
   void abandon(SlotId, bool writer_may_write) override;
   void quiesced(SlotId) override;
-  void writer_gone(int32_t pid) override;
+  void reap() override;
 
   SlotId find(const Key&) override;
   void pin(SlotId) override;
@@ -63,7 +63,6 @@ class Store final : public Arena {
   void end(SlotId, Slot&);           // to free; its extent is released
   void end_evicted(SlotId, Slot&);   // to free; its extent is somebody else's already
   void unindex(SlotId, Slot&);
-  void reap();                       // quiescing slots whose writers have died
 
   std::unique_ptr<Memory> memory_;
   std::vector<Slot> slots_;

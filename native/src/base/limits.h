@@ -39,5 +39,6 @@ inline constexpr size_t kNodeNameMax = 253;             // bytes of a node's nam
 inline constexpr uint32_t kLaneRunsInFlightMax = 1024;  // runs of one lane sent and not acknowledged
 inline constexpr uint64_t kLaneUnsentBytesMax = 4u << 20;   // of announced runs; then announce() says wait
 inline constexpr size_t kLaneControlBytesMax = 1u << 20;    // acks and pongs that the peer does not read, then reset
+inline constexpr uint32_t kQuiescingCheckMs = 250;     // between looks at whether writers of quiescing slots live; none quiescing: no looks
 inline constexpr uint32_t kClaimsPerSessionMax = 4096;  // of one engine, not released
 }  // namespace baton::limits

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/limits.h"
 #include "bus/arrivals.h"
 #include "bus/engines.h"
 #include "bus/fills.h"
@@ -79,6 +80,7 @@ class ThreadedBus final : public Bus {
     server_ = session::Server::listen(*loop_, options_.socket_path, arena_->fd(), *engines_, error);
     if (!server_) return false;
     engines_->serve(server_.get());
+    reap_soon();  // what was taken over may be quiescing
     thread_ = std::thread([this] { loop_->run(); });
     return true;
   }
@@ -170,6 +172,17 @@ class ThreadedBus final : public Bus {
     std::vector<Arena::Event> events = arena_->take_events(lost);
     mailbox_.chunks(std::move(events), lost);
     mailbox_.tell();
+    reap_soon();
+  }
+
+  // Slots that wait for a process to end are looked at as long as there are any. Whatever makes a slot wait publishes.
+  void reap_soon() {
+    if (reap_timer_ != 0 || closed_ || arena_->stats().quiescing == 0) return;
+    reap_timer_ = loop_->after(uint64_t{limits::kQuiescingCheckMs} * 1'000'000, [this] {
+      reap_timer_ = 0;
+      arena_->reap();
+      reap_soon();
+    });
   }
 
   BusCounters count() {
@@ -191,6 +204,7 @@ class ThreadedBus final : public Bus {
   // On the bus's thread. Ends everything in the order in which it depends on each other, the arena last.
   void close() {
     closed_ = true;
+    loop_->cancel(reap_timer_);
     tickets_->stop();
     publish();
     {
@@ -225,7 +239,8 @@ class ThreadedBus final : public Bus {
   std::unique_ptr<session::Server> server_;
   uint64_t incarnation_ = 0;
   uint16_t port_ = 0;
-  bool publishing_ = false, closed_ = false;  // of the bus's thread
+  uint64_t reap_timer_ = 0;              // this and the next two: of the bus's thread
+  bool publishing_ = false, closed_ = false;
   std::mutex mutex_, stop_mutex_;        // mutex_ guards last_counters_
   BusCounters last_counters_{};
   std::thread thread_;

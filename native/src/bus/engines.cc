@@ -228,10 +228,14 @@ void Engines::release(session::SessionId id, const session::Release& message) {
     ++parts_.counters.late_messages;
     return;
   }
-  // The last first: of a chain that is evicted bit by bit, its beginning is worth most.
-  for (auto slot = it->second.rbegin(); slot != it->second.rend(); ++slot) parts_.arena.unpin(*slot);
+  unpin(it->second);
   claims.erase(it);
   parts_.publish_soon();
+}
+
+// The last first: of a chain that is evicted bit by bit, its beginning is worth most.
+void Engines::unpin(const std::vector<SlotId>& chain) {
+  for (auto slot = chain.rbegin(); slot != chain.rend(); ++slot) parts_.arena.unpin(*slot);
 }
 
 void Engines::scattered(session::SessionId id, const session::Scattered& message) {
@@ -262,14 +266,21 @@ void Engines::corrupt(session::SessionId, const session::Corrupt& message) {
 void Engines::ended(session::SessionId id) {
   const auto it = sessions_.find(id);
   if (it == sessions_.end()) return;
-  const Session session = std::move(it->second);
+  Session session = std::move(it->second);
   sessions_.erase(it);
-  for (const auto& [claim, slots] : session.claims) {
-    for (const SlotId slot : slots) parts_.arena.unpin(slot);
-  }
+  left_.emplace(id, std::move(session.claims));
   parts_.tickets->engine_gone(session.engine.engine, session.engine.ns);
   parts_.fill_table->session_ended(id);
   event(session.engine, false);
+}
+
+void Engines::gone(session::SessionId id) {
+  const auto it = left_.find(id);
+  if (it == left_.end()) return;
+  for (const auto& [claim, slots] : it->second) unpin(slots);
+  left_.erase(it);
+  parts_.fill_table->session_gone(id);
+  parts_.publish_soon();
 }
 
 }  // namespace baton

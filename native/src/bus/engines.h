@@ -34,21 +34,25 @@ class Engines final : public session::Handler {
   void scattered(session::SessionId, const session::Scattered&) override;
   void corrupt(session::SessionId, const session::Corrupt&) override;
   void ended(session::SessionId) override;
+  void gone(session::SessionId) override;
 
  private:
+  using Claims = std::unordered_map<uint64_t, std::vector<SlotId>>;
   struct Session {
     session::Attach engine;
-    std::unordered_map<uint64_t, std::vector<SlotId>> claims;
+    Claims claims;
   };
   session::Accepted accept_ended(const session::Attach&, const session::Accept&);
   Ticket* ticket_to_load(const session::Attach&, const TicketId&, int32_t& code);
   int32_t not_live(const TicketId&);               // counts, and the code to answer with
   SlotId claimable(const Ticket*, size_t& from, const Key&, const session::Attach&) const;
   void event(const session::Attach&, bool attached);
+  void unpin(const std::vector<SlotId>& chain);
 
   Parts& parts_;
   session::Server* server_ = nullptr;
   std::unordered_map<session::SessionId, Session> sessions_;
+  std::unordered_map<session::SessionId, Claims> left_;  // of ended sessions whose engines may still read
   uint64_t claims_ = 0;
 };
 

@@ -92,13 +92,22 @@ session::Slot Fills::start(SlotId slot, session::SessionId session, const sessio
   fill.chunk = request.chunk;
   fill.heads = geometry.heads;
   fill.layers.resize(geometry.layers);
-  live_.emplace(slot, std::move(fill));
+  live_.insert_or_assign(slot, std::move(fill));
   return {BATON_OK, slot, info->generation, info->offset, info->fill};
 }
 
-Fills::Fill* Fills::find(session::SessionId session, SlotId slot, uint32_t generation) {
+// The arena frees a slot by itself once its writer's process is gone, perhaps before the session's end is known here.
+Fills::Fill* Fills::at(SlotId slot) {
   const auto it = live_.find(slot);
-  if (it != live_.end() && it->second.session == session && it->second.generation == generation) return &it->second;
+  if (it == live_.end()) return nullptr;
+  if (!parts_.arena.stale(slot, it->second.generation)) return &it->second;
+  live_.erase(it);
+  return nullptr;
+}
+
+Fills::Fill* Fills::find(session::SessionId session, SlotId slot, uint32_t generation) {
+  Fill* fill = at(slot);
+  if (fill != nullptr && fill->session == session && fill->generation == generation) return fill;
   ++parts_.counters.late_messages;
   return nullptr;
 }
@@ -109,8 +118,7 @@ void Fills::give_up(session::SessionId session, const session::Abandon& message)
   Ticket* ticket = fill->has_ticket && !fill->over ? parts_.tickets->find(fill->ticket) : nullptr;
   if (ticket != nullptr) parts_.tickets->fail(*ticket, Reason::fill_aborted, true);
   else if (!fill->over) orphan(message.slot, false);
-  const auto it = live_.find(message.slot);
-  if (it != live_.end()) writer_done(message.slot, it->second);
+  if (Fill* still = at(message.slot)) writer_done(message.slot, *still);
 }
 
 void Fills::announce(session::SessionId session, const session::Announce& message) {
@@ -158,19 +166,20 @@ void Fills::filled(SlotId slot, Fill& fill, uint32_t layer, uint64_t computed_ns
 }
 
 void Fills::orphan(SlotId slot, bool lane_reads) {
-  const auto it = live_.find(slot);
-  if (it == live_.end()) return;
-  it->second.over = true;
-  it->second.lane_reads = lane_reads;
+  Fill* fill = at(slot);
+  if (fill == nullptr) return;
+  fill->over = true;
+  fill->lane_reads = lane_reads;
   if (!lane_reads) parts_.arena.abandon(slot, true);
 }
 
 bool Fills::lane_let_go(SlotId slot) {
-  const auto it = live_.find(slot);
-  if (it == live_.end() || !it->second.over) return false;
-  it->second.lane_reads = false;
-  parts_.arena.abandon(slot, !it->second.writer_done);
-  if (it->second.writer_done) live_.erase(it);
+  Fill* fill = at(slot);
+  if (fill == nullptr || !fill->over) return false;
+  fill->lane_reads = false;
+  parts_.arena.abandon(slot, !fill->writer_done);
+  parts_.publish_soon();
+  if (fill->writer_done) live_.erase(slot);
   return true;
 }
 
@@ -181,15 +190,23 @@ void Fills::writer_done(SlotId slot, Fill& fill) {
   live_.erase(slot);
 }
 
-void Fills::session_ended(session::SessionId session) {
+std::vector<SlotId> Fills::of(session::SessionId session) const {
   std::vector<SlotId> slots;
   for (const auto& [slot, fill] : live_) {
     if (fill.session == session) slots.push_back(slot);
   }
-  for (const SlotId slot : slots) {
-    Fill& fill = live_.at(slot);
-    if (!fill.over) orphan(slot, false);
-    writer_done(slot, fill);
+  return slots;
+}
+
+void Fills::session_ended(session::SessionId session) {
+  for (const SlotId slot : of(session)) {
+    if (const Fill* fill = at(slot); fill != nullptr && !fill->over) orphan(slot, false);
+  }
+}
+
+void Fills::session_gone(session::SessionId session) {
+  for (const SlotId slot : of(session)) {
+    if (Fill* fill = at(slot)) writer_done(slot, *fill);
   }
 }
 

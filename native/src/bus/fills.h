@@ -2,6 +2,7 @@
 // Slots that engines write: begun, filled layer by layer, sealed, or given up. A fill is its own until sealed; a slot
 // whose fill ended early is not used again before both its engine and its lane have let go of it.
 #include <unordered_map>
+#include <vector>
 
 #include "bus/bits.h"
 #include "bus/parts.h"
@@ -17,8 +18,10 @@ class Fills {
   session::Slot begin(session::SessionId, const session::Attach&, const session::Fill&);
   void give_up(session::SessionId, const session::Abandon&);
   void announce(session::SessionId, const session::Announce&);
-  // The engine's process writes nothing any more.
+  // The engine may still write what it has begun, but nobody waits for it.
   void session_ended(session::SessionId);
+  // It writes nothing of that any more.
+  void session_gone(session::SessionId);
 
   // The ticket of this slot's fill has ended before the fill.
   void orphan(SlotId, bool lane_reads);
@@ -41,6 +44,8 @@ class Fills {
   session::Slot begin_for(Ticket&, session::SessionId, const session::Attach&, const session::Fill&);
   session::Slot start(SlotId, session::SessionId, const session::Fill&, const Geometry&);
   SlotId reserve(const session::Attach&, const session::Fill&);
+  Fill* at(SlotId);
+  std::vector<SlotId> of(session::SessionId) const;
   Fill* find(session::SessionId, SlotId, uint32_t generation);
   void filled(SlotId, Fill&, uint32_t layer, uint64_t computed_ns);
   void writer_done(SlotId, Fill&);

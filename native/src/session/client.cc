@@ -236,7 +236,9 @@ int Client::close(int why) {
   if (!closed()) {
     why_closed_ = why;
     closed_.store(true, std::memory_order_release);
-    ::shutdown(fd_.get(), SHUT_RDWR);
+    // Wakes who waits here. Not for writing: the service would take that for the end of this process's
+    // copies.
+    ::shutdown(fd_.get(), SHUT_RD);
     turn_.notify_all();
   }
   return why;

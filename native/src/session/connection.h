@@ -15,7 +15,7 @@ struct Connection {
   int32_t pid = 0;            // of the peer, as the kernel says
   uint64_t attach_timer = 0;  // 0 once attached
   bool attached = false;
-  bool ending = false;    // nothing more is read or sent; the loop removes it
+  bool ending = false;    // nothing more is read or sent; the loop ends it
   bool draining = false;  // refused: the answer goes out, then it ends
   std::vector<uint8_t> in;
   SendQueue out;

@@ -1,5 +1,6 @@
 #include "session/server.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -48,7 +49,11 @@ class UnixServer final : public Server {
     loop_.cancel(reap_timer_);
     // A newer service may have put its own file at this path.
     if (SocketFile::at(path_) == file_) ::unlink(path_.c_str());
-    while (!connections_.empty()) remove(connections_.begin()->first);
+    for (auto& [id, connection] : std::exchange(connections_, {})) {
+      loop_.cancel(connection.attach_timer);
+      loop_.unwatch(connection.fd.get());
+      if (connection.attached) handler_.ended(id);
+    }
   }
 
   void push(SessionId id, const Ticket& ticket) override {
@@ -75,7 +80,7 @@ class UnixServer final : public Server {
         if (errno != EAGAIN && errno != EWOULDBLOCK) pause_accepting();
         return;
       }
-      if (connections_.size() - attached_ >= limits::kSessionsPendingMax) continue;  // closed at once
+      if (connections_.size() - attached_ - left_ >= limits::kSessionsPendingMax) continue;  // closed at once
       add(std::move(fd));
     }
   }
@@ -174,9 +179,10 @@ class UnixServer final : public Server {
       answer.message = "the engine calls itself process " + std::to_string(attach.pid) +
                        ", the service sees process " + std::to_string(connection.pid) +
                        ": run both in one PID namespace";
-    } else if (attached_ >= limits::kSessionsMax) {
+    } else if (attached_ + left_ >= limits::kSessionsMax) {
       answer.status = BATON_ERR_FULL;
-      answer.message = "the service has " + std::to_string(attached_) + " engines attached and takes no more";
+      answer.message = "the service has " + std::to_string(attached_) + " engines attached and " +
+                       std::to_string(left_) + " that have not let go of an ended session, and takes no more";
     } else {
       answer = handler_.attach(connection.id, attach);
     }
@@ -216,21 +222,39 @@ class UnixServer final : public Server {
     if (reap_timer_ == 0) {
       reap_timer_ = loop_.after(0, [this] {
         reap_timer_ = 0;
-        for (const SessionId id : std::exchange(doomed_, {})) remove(id);
+        for (const SessionId id : std::exchange(doomed_, {})) end_now(id);
       });
     }
   }
 
-  void remove(SessionId id) {
+  void end_now(SessionId id) {
     const auto it = connections_.find(id);
     if (it == connections_.end()) return;
-    const bool attached = it->second.attached;
-    loop_.cancel(it->second.attach_timer);
+    Connection& connection = it->second;
+    loop_.cancel(connection.attach_timer);
+    if (!connection.attached) {
+      connections_.erase(it);
+      return;
+    }
+    connection.attached = false;
+    connection.in = {};
+    connection.out = {};
+    --attached_;
+    ++left_;
+    ::shutdown(connection.fd.get(), SHUT_WR);  // so that the engine hears of it
+    handler_.ended(id);
+    // Nothing is read any more; the hang-up of the engine's end is reported all the same.
+    loop_.watch(connection.fd.get(), 0, [this, id](uint32_t) { forget(id); });
+    pollfd closed{connection.fd.get(), 0, 0};
+    if (::poll(&closed, 1, 0) == 1) forget(id);
+  }
+
+  void forget(SessionId id) {
+    const auto it = connections_.find(id);
     loop_.unwatch(it->second.fd.get());
     connections_.erase(it);
-    if (!attached) return;
-    --attached_;
-    handler_.ended(id);
+    --left_;
+    handler_.gone(id);
   }
 
   Loop& loop_;
@@ -245,6 +269,7 @@ class UnixServer final : public Server {
   SessionId last_id_ = 0;
   uint64_t accept_timer_ = 0, reap_timer_ = 0;
   uint64_t attached_ = 0, malformed_ = 0, cut_slow_ = 0;
+  uint64_t left_ = 0;  // ended, the engine's end still open
 };
 
 }  // namespace

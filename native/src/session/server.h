@@ -1,6 +1,10 @@
 #pragma once
 // The service's end of the unix socket: accepts engines, frames, hands each message to the handler and its answer back.
 // A peer's death, a malformed frame or an engine that does not read ends its session, never the service.
+//
+// A session that has ended is not over for its engine: that may still copy into or out of the slots it was given. Its end
+// of the socket tells. libbaton keeps it open until detach, so it closes only then or with the process, and until then
+// the service keeps its own end too, without reading it.
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -27,8 +31,11 @@ class Handler {
   virtual void release(SessionId, const Release&) = 0;
   virtual void scattered(SessionId, const Scattered&) = 0;
   virtual void corrupt(SessionId, const Corrupt&) = 0;
-  // Called once for every session that was attached, whatever ended it.
+  // Called once for every session that was attached, whatever ended it: no message of it comes any more.
   virtual void ended(SessionId) = 0;
+  // After that: the engine has closed its end, so nobody reads or writes what was given to this session. Not called when
+  // the server itself ends first.
+  virtual void gone(SessionId) = 0;
 };
 
 struct ServerStats { uint64_t sessions_up, malformed, cut_slow; };

@@ -1,5 +1,6 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "base/limits.h"
+#include "child.h"
 #include "fixture.h"
 
 #include <sys/wait.h>
@@ -95,10 +96,27 @@ TEST_CASE("a slot whose writer may still write is not used again before it is qu
   CHECK(arena->reserve(key(3), ns(), small(), 32, 3, 0) == kNoSlot);
   arena->quiesced(first);
   CHECK(arena->reserve(key(3), ns(), small(), 32, 3, 0) != kNoSlot);
-  arena->writer_gone(me + 1);
+  arena->reap();  // this process lives
   CHECK(arena->stats().quiescing == 1);
-  arena->writer_gone(me);
+  arena->quiesced(second);
   CHECK(arena->stats().quiescing == 0);
+  CHECK(arena->check_integrity() == "");
+}
+
+TEST_CASE("reaping frees the slots of writers that have died since, and no others") {
+  const File file;
+  const auto arena = open(options(file, 5 * 64 * 1024));
+  Child dying([] { return true; }), living([] { return true; });
+  for (uint64_t n = 0; n < 6; ++n) {
+    arena->abandon(arena->reserve(key(n), ns(), small(), 32, n, n % 3 == 0 ? living.pid() : dying.pid()),
+                   true);
+  }
+  arena->reap();
+  CHECK(arena->stats().quiescing == 6);
+  dying.kill_and_wait();
+  arena->reap();
+  CHECK(arena->stats().quiescing == 2);
+  CHECK(arena->stats().slots_used == 2);
   CHECK(arena->check_integrity() == "");
 }
 

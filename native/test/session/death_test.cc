@@ -3,71 +3,22 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <functional>
 #include <thread>
 
 #include "session/client.h"
+#include "support/forked.h"
 #include "support/session_service.h"
 
 using namespace baton;
 using namespace baton::session;
 using namespace baton::test;
 
-namespace {
-
-// Another process, forked before this one has threads. It talks to the test over a pair of sockets and never
-// returns.
-class Child {
- public:
-  explicit Child(const std::function<void(int)>& body) {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-    pid_ = ::fork();
-    REQUIRE(pid_ >= 0);
-    if (pid_ == 0) {
-      ::close(ends[0]);
-      body(ends[1]);
-      ::_exit(3);
-    }
-    ::close(ends[1]);
-    pipe_ = Fd(ends[0]);
-  }
-  ~Child() {
-    if (pid_ > 0) kill();
-  }
-  void say() const { CHECK(::write(pipe_.get(), "x", 1) == 1); }
-  bool hear() const {
-    char byte;
-    return ::read(pipe_.get(), &byte, 1) == 1;
-  }
-  void kill() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  }
-
- private:
-  pid_t pid_;
-  Fd pipe_;
-};
-
-void say(int pipe) {
-  if (::write(pipe, "x", 1) != 1) ::_exit(4);
-}
-void hear(int pipe) {
-  char byte;
-  if (::read(pipe, &byte, 1) != 1) ::_exit(5);
-}
-
-}  // namespace
-
 TEST_CASE("an engine that is killed is reported ended exactly once, after what it had sent") {
   TempFolder folder;
   const std::string path = folder.file("s");
-  Child engine([&](int pipe) {
+  Forked engine([&](int pipe) {
     hear(pipe);
     auto attachment = attach_to(path);
     if (!attachment.client || attachment.client->post(Release{5}) != BATON_OK) ::_exit(6);
@@ -92,7 +43,7 @@ TEST_CASE(
     "a service that is killed while a client waits closes the client, which attaches to the next service") {
   TempFolder folder;
   const std::string path = folder.file("s");
-  Child dying([&](int pipe) {
+  Forked dying([&](int pipe) {
     ScriptedHandler handler;
     handler.on_fill = [](SessionId, const Fill&) -> Slot {
       ::kill(::getpid(), SIGKILL);

@@ -54,6 +54,12 @@ void ScriptedHandler::ended(SessionId id) {
   changed_.notify_all();
 }
 
+void ScriptedHandler::gone(SessionId id) {
+  const std::lock_guard lock(mutex_);
+  gone_.push_back(id);
+  changed_.notify_all();
+}
+
 void ScriptedHandler::came(SessionId, Message message) {
   const std::lock_guard lock(mutex_);
   came_.push_back(std::move(message));
@@ -70,6 +76,9 @@ bool ScriptedHandler::wait_attached(size_t n) {
 bool ScriptedHandler::wait_ended(size_t n) {
   return wait([&] { return ended_.size() >= n; });
 }
+bool ScriptedHandler::wait_gone(size_t n) {
+  return wait([&] { return gone_.size() >= n; });
+}
 bool ScriptedHandler::wait_came(size_t n) {
   return wait([&] { return came_.size() >= n; });
 }
@@ -80,6 +89,10 @@ std::vector<SessionId> ScriptedHandler::attached() {
 std::vector<SessionId> ScriptedHandler::ended_sessions() {
   const std::lock_guard lock(mutex_);
   return ended_;
+}
+std::vector<SessionId> ScriptedHandler::gone_sessions() {
+  const std::lock_guard lock(mutex_);
+  return gone_;
 }
 std::vector<Message> ScriptedHandler::messages() {
   const std::lock_guard lock(mutex_);

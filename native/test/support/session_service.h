@@ -46,14 +46,17 @@ class ScriptedHandler : public session::Handler {
   void scattered(session::SessionId id, const session::Scattered& m) override { came(id, m); }
   void corrupt(session::SessionId id, const session::Corrupt& m) override { came(id, m); }
   void ended(session::SessionId) override;
+  void gone(session::SessionId) override;
 
-  // Waits until this many sessions have attached / ended, or one-way messages have come. False: given up
-  // after a minute.
+  // Waits until this many sessions have attached / ended / gone, or one-way messages have come. False: given
+  // up after a minute.
   bool wait_attached(size_t n);
   bool wait_ended(size_t n);
+  bool wait_gone(size_t n);
   bool wait_came(size_t n);
   std::vector<session::SessionId> attached();
   std::vector<session::SessionId> ended_sessions();
+  std::vector<session::SessionId> gone_sessions();
   std::vector<session::Message> messages();  // one-way, in order
 
  private:
@@ -62,7 +65,7 @@ class ScriptedHandler : public session::Handler {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<session::SessionId> attached_, ended_;
+  std::vector<session::SessionId> attached_, ended_, gone_;
   std::vector<session::Message> came_;
 };
 
