@@ -58,6 +58,13 @@ bool Tickets::hold(Ticket& ticket, uint32_t chunk) {
   return true;
 }
 
+// The last first: of a chain that is evicted bit by bit, its beginning is worth most.
+void Tickets::release(const Ticket& ticket) {
+  for (auto c = ticket.chunks.rbegin(); c != ticket.chunks.rend(); ++c) {
+    if (c->slot != kNoSlot) parts_.arena.unpin(c->slot);
+  }
+}
+
 void Tickets::open(const OpenTicket& request) {
   const bool shared = request.source_node == parts_.options.node;
   const char role = shared ? 'b' : 't';
@@ -84,9 +91,7 @@ void Tickets::open(const OpenTicket& request) {
     ticket.chunks.push_back({chunk, false, kNoSlot, false, false, false});
   }
   const auto give_up = [&](Reason reason) {
-    for (const TicketChunk& c : ticket.chunks) {
-      if (c.slot != kNoSlot) parts_.arena.unpin(c.slot);
-    }
+    release(ticket);
     refuse(request.ticket, role, reason);
   };
   // What is here already is pinned before anything is reserved, lest it be evicted for the rest.
@@ -149,9 +154,7 @@ void Tickets::expect(const ExpectTicket& request) {
   }
   // The window moves with the acknowledgements; without room for even one chunk it cannot begin.
   if (!first_missing.empty() && !parts_.arena.fits(ticket.geometry, first_missing)) {
-    for (const TicketChunk& c : ticket.chunks) {
-      if (c.slot != kNoSlot) parts_.arena.unpin(c.slot);
-    }
+    release(ticket);
     return refuse(request.ticket, 's', Reason::source_full);
   }
   ticket.source = std::make_unique<Source>(ticket, parts_.arena);

@@ -72,6 +72,7 @@ class Tickets {
   void admit(std::unique_ptr<Ticket>, uint32_t lease_ms);
   void grant(const Ticket&);
   void refuse(const TicketId&, char role, Reason);
+  void release(const Ticket&);                   // what it has pinned, of one that is not admitted
   void remember(const Ticket&, bool told);
   void landed(Ticket&);
   void tell_watcher(const Ticket&);
