@@ -19,6 +19,8 @@ export interface DeployOptions {
   /** The target's lane goes over a proxy on 127.0.0.2. */
   proxied?: boolean;
   env?: Record<string, string>;
+  /** Control ports of services by node, for those that are to be restarted; any port otherwise. */
+  ports?: Record<string, number>;
 }
 
 /** Prefill on node a, decode on node b, one alone: `synthetic`, whose answer depends on every KV byte. */
@@ -38,6 +40,7 @@ export async function deploy(options: DeployOptions = {}): Promise<Cluster> {
           silence_ms: 1000,
           ...(options.proxied === true && name === 'b' ? { advertise: '127.0.0.2' } : {}),
         },
+        port: options.ports?.[name] ?? 0,
         ...options.transfer,
       },
     })),
