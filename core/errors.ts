@@ -222,7 +222,7 @@ export const ERRORS = {
   stopping: { ...ticket, meaning: 'The service drains or stops.' },
   malformed: { ...ticket, meaning: 'A message broke the wire format.' },
   busy: { ...ticket, meaning: 'A bound on concurrent tickets is reached.' },
-  expired: { ...ticket, meaning: "The ticket's lease ended." },
+  expired: { ...ticket, meaning: 'The lease of the ticket, or of the prefill engine’s blocks, ended.' },
   aborted: { ...ticket, meaning: 'The router gave the ticket up.' },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -12,6 +12,10 @@ const port = z
   .max(65535, 'must be 0 to 65535 (0: any free port)');
 const path = z.string().min(1, 'must be a path');
 const url = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' });
+const zmq = z
+  .string()
+  .regex(/^(tcp:\/\/.+:\d+|ipc:\/\/.+)$/, 'must be tcp://host:port or ipc://path')
+  .nullable();
 const ms = z
   .int('must be whole milliseconds')
   .min(1, 'must be at least 1 ms')
@@ -43,6 +47,12 @@ export const modelSettings = z.strictObject({
     .describe(
       '`tokenizer.json` that the router renders with; null: the engine renders and nothing is named by the router.',
     ),
+  tokenize: z
+    .boolean('must be true or false')
+    .default(false)
+    .describe(
+      'Without `tokenizer`: ask an engine’s `/tokenize` for the ids of each prompt, one more request each. An engine that does not answer leaves the prompt to be rendered where it is computed.',
+    ),
   chat_template: path.nullable().default(null).describe('Jinja chat template; set both files or none.'),
   max_model_len: count.default(16384).describe('Prompt and answer together, tokens; longer is a 400.'),
 });
@@ -58,7 +68,55 @@ export const engineEntry = z.strictObject({
     .enum(['prefill', 'decode', 'both'], 'must be prefill, decode or both')
     .describe('The legs it may be given. A decode engine also computes prompts that are placed local.'),
   model: name.describe('The model it serves, as clients ask for it.'),
-  kv_tokens: count.default(65_536).describe('Its KV room in tokens, a hard bound of placement.'),
+  dialect: z
+    .enum(['baton', 'vllm-nixl', 'local'], 'must be baton, vllm-nixl or local')
+    .default('baton')
+    .describe(
+      'The wire shape of its legs: baton, tickets of the node’s service (without `node` as good as local); vllm-nixl, vLLM with its own NixlConnector in pull mode, without `node`; local, only asked in whole. Pairs are formed within one dialect.',
+    ),
+  nixl: z
+    .strictObject({
+      remote_host: host
+        .nullable()
+        .default(null)
+        .describe(
+          'Where decode engines reach this prefill engine’s NIXL side channel; null: what the engine itself says (`VLLM_NIXL_SIDE_CHANNEL_HOST`, by default localhost).',
+        ),
+    })
+    .prefault({}),
+  kv_events: z
+    .strictObject({
+      endpoint: zmq
+        .default(null)
+        .describe(
+          'Where it publishes KV events over ZeroMQ (vLLM’s `kv-events-config`, `endpoint`); null: placement does not know what it has cached.',
+        ),
+      bind: z
+        .boolean('must be true or false')
+        .default(false)
+        .describe(
+          'true: the router listens at `endpoint` and engines connect, as vLLM does where its own `endpoint` has no wildcard.',
+        ),
+      replay: zmq.default(null).describe('Its `replay_endpoint`; null: after a gap all is forgotten.'),
+      topic: z
+        .string()
+        .min(1, 'must not be empty')
+        .nullable()
+        .default(null)
+        .describe(
+          'Only messages of this topic are its own; null: all of the endpoint’s. Engines that share an endpoint need one each.',
+        ),
+      ranks: count
+        .max(64, 'must be at most 64')
+        .default(1)
+        .describe('Data-parallel ranks behind its URL; they publish at consecutive ports.'),
+    })
+    .prefault({}),
+  kv_tokens: count
+    .default(65_536)
+    .describe(
+      'Its KV room in tokens, a hard bound of placement. Where no service speaks for an engine and its metrics tell the size, that counts instead.',
+    ),
 });
 
 export const routerSettings = z.strictObject({
@@ -125,6 +183,23 @@ export const routerSettings = z.strictObject({
     .describe(
       'Addresses of callers whose `x-baton-placement` and `x-baton-explain` headers count; of others they are dropped silently.',
     ),
+  nixl: z
+    .strictObject({
+      lease_ms: ms
+        .default(30_000)
+        .describe(
+          'How long a vllm-nixl prefill engine keeps a prompt’s blocks for its decode engine (vLLM’s `kv_lease_duration`). A stream that begins later is given up and placed again.',
+        ),
+      begin_share: z
+        .number()
+        .gt(0, 'must be above 0')
+        .max(1, 'must be at most 1')
+        .default(0.5)
+        .describe(
+          'Share of the lease within which the decode leg must begin; later, it computes the prompt itself.',
+        ),
+    })
+    .prefault({}),
   limits: z
     .strictObject({
       body_bytes: count.default(8 * 1024 * 1024).describe('Of one request; more is a 413.'),
@@ -148,7 +223,11 @@ export const routerSettings = z.strictObject({
       handoff_idle_ms: ms
         .default(30_000)
         .describe('No progress of a prefill or its transfer for this long: the attempt is given up.'),
-      first_token_ms: ms.default(120_000).describe('From the decode leg’s start to its first byte.'),
+      first_token_ms: ms
+        .default(120_000)
+        .describe(
+          'From the decode leg’s start to its first byte; also the bound of a vllm-nixl prefill leg, which tells nothing until it answers.',
+        ),
       lease_ms: ms
         .default(10_000)
         .describe('A ticket ends so long after the router’s last word on it. Renewed at a third of it.'),

@@ -50,8 +50,14 @@ function collect(world: World): void {
   metrics.set('baton_router_bytes_in_flight', admission.bytes);
   metrics.set('baton_router_tokens_in_flight', admission.tokens);
   metrics.set('baton_router_services_up', services.nodes.filter((node) => services.up(node)).length);
+  metrics.set(
+    'baton_router_engines_measured',
+    world.pools.engines.filter(({ load }) => load !== null).length,
+  );
   metrics.set('baton_router_tickets_live', tickets.size);
   metrics.set('baton_router_late_messages', tickets.late);
+  metrics.set('baton_router_kv_event_blocks', world.kvEvents.blocks.known);
+  metrics.set('baton_router_kv_event_orphans', world.kvEvents.blocks.orphans);
   metrics.set('baton_router_index_keys', index.size);
   metrics.set('baton_router_index_evicted', index.evicted);
   const { ready } = readiness(models.values(), world.settings.placement.mode, admission.draining);

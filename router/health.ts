@@ -19,8 +19,7 @@ export function readiness(models: Iterable<Model>, mode: PlacementMode, draining
       decoders.some((engine) => mode === 'local' || (engine.node === null && mode !== 'disaggregated'))
     )
       return READY;
-    else if (decoders.some((engine) => engine.namespace !== null && model.hasPrefillFor(engine)))
-      return READY;
+    else if (decoders.some((engine) => model.hasPrefillFor(engine))) return READY;
     else
       reason = `${model.name}: no healthy prefill and decode engine attached with the same namespace at connected services`;
   }

@@ -7,6 +7,27 @@ export const ROUTER_LIMITS = {
   probeMs: 1000,
   probeTimeoutMs: 1000,
   probeFailuresMax: 2,
+  /** Metrics of an engine without a service: pause between two reads, and while it tells nothing, bound of one, ms and bytes. */
+  loadPollMs: 500,
+  loadSilentMs: 5000,
+  loadTimeoutMs: 1000,
+  loadBytesMax: 4 * 1024 * 1024,
+  /** What such an engine told last counts for so long, ms. */
+  loadStaleMs: 5000,
+  /** KV events of engines: bytes of one message, tokens, blocks of one event and tokens of one block. */
+  eventBytesMax: 16 * 1024 * 1024,
+  eventTokensMax: 1_048_576,
+  eventBlocksMax: 65_536,
+  blockTokensMax: 4096,
+  /** Blocks known of one cache; more and all is forgotten. */
+  cacheBlocksMax: 524_288,
+  /** Messages held while a replay runs; messages of one replay, their bytes together, and the bound of one, ms. */
+  eventsHeldMax: 10_000,
+  replayMessagesMax: 20_000,
+  replayBytesMax: 256 * 1024 * 1024,
+  replayMs: 10_000,
+  /** From a question to an engine's /tokenize to its answer, ms. */
+  tokenizeMs: 2000,
   /** Idle connections are kept this long, to clients and to engines, ms. */
   clientIdleMs: 75_000,
   engineIdleMs: 10_000,
@@ -37,6 +58,8 @@ export const ROUTER_LIMITS = {
   /** Tickets whose reports are awaited after their request ended, and for how long, ms. */
   ticketsKeptMax: 8192,
   reportWaitMs: 30_000,
+  /** Streams of one request that began after the lease of what they were computed from, until it is placed local. */
+  leasesMissedMax: 2,
   /** Uncached tokens that a leg must have for its time to count as a prefill rate. */
   rateTokensMin: 128,
   /** Bytes that a ticket must have moved for its times to count as a transfer rate. */

@@ -13,6 +13,9 @@ import { Admission } from './admission.ts';
 import { createEdgeServer } from './edge/server.ts';
 import type { Upstream } from './edge/contract.ts';
 import { createUpstream } from './edge/upstream.ts';
+import { KvEvents } from './kv-events/kv-events.ts';
+import type { KvTransport } from './kv-events/zeromq.ts';
+import { LoadPoller } from './load/poller.ts';
 import { createIds, createRequestIds } from './ids.ts';
 import { ChunkIndex } from './index/index.ts';
 import { Journeys } from './journeys.ts';
@@ -38,6 +41,7 @@ export interface RouterOptions {
   /** Other carriers than gRPC, for tests and the simulation. */
   makeLink?: LinkFactory;
   upstream?: Upstream;
+  kvTransport?: KvTransport;
 }
 
 export interface RunningRouter {
@@ -53,12 +57,17 @@ export async function runRouter(config: Settings, options: RouterOptions): Promi
   check(settings, options.keys);
   const world = await createWorld(config, options);
   await world.pools.start();
+  const load = new LoadPoller({ engines: world.pools.engines, ...world });
   const close = async (): Promise<void> => {
+    load.close();
+    world.kvEvents.close();
     world.pools.close();
     await world.services.close();
     await world.upstream.close();
   };
   try {
+    await load.start();
+    await world.kvEvents.start();
     const server = await createEdgeServer(settings.host, settings.port, publicHandler(world));
     const admin = await createEdgeServer(settings.admin.host, settings.admin.port, adminHandler(world)).catch(
       async (error: unknown) => {
@@ -99,6 +108,11 @@ async function createWorld(
   const models = await createModels(settings.models, pools, clock, log);
   const tickets = new Tickets(clock);
   const index = new ChunkIndex(LIMITS.indexKeysMax);
+  const metrics = createMetrics(ROUTER_METRICS);
+  // The library is loaded only where it is used.
+  const transport = async (): Promise<KvTransport> =>
+    carriers.kvTransport ?? (await import('./kv-events/zeromq.ts')).zeromq;
+  const kvEvents = new KvEvents({ entries: settings.engines, index, metrics, log, transport });
   const makeLink: LinkFactory =
     carriers.makeLink ??
     ((entry, events) =>
@@ -108,13 +122,13 @@ async function createWorld(
     renewTicket(ctx, services, timeouts.lease_ms);
   });
   return {
-    settings, clock, random, log, upstream, tenants, models, pools, services, tickets, index, rates, watch,
+    settings, clock, random, log, upstream, tenants, models, pools, services, tickets, index, kvEvents, rates, watch,
     roots: new Roots(),
     newRequestId: createRequestIds(random),
     newTicketId: createIds(random),
     admission: new Admission(settings.limits),
     journeys: new Journeys(LIMITS.journeysKeptMax),
-    metrics: createMetrics(ROUTER_METRICS),
+    metrics,
   }; // prettier-ignore
 }
 
@@ -137,7 +151,13 @@ function check(settings: RouterSettings, keys: readonly Uint8Array[]): void {
   unique('router.services', settings.services.map(({ node }) => node)); // prettier-ignore
   unique('router.models', settings.models.map(({ name }) => name)); // prettier-ignore
   const nodes = new Set(settings.services.map(({ node }) => node));
-  for (const { name, node } of settings.engines) {
+  for (const { name, node, dialect } of settings.engines) {
+    if (node !== null && dialect === 'vllm-nixl') {
+      throw new BatonError(
+        'bad_config',
+        `router.engines: ${name} has dialect = "vllm-nixl" and node = "${node}": its KV does not go over a service: leave node out`,
+      );
+    }
     if (node === null || nodes.has(node)) continue;
     throw new BatonError(
       'bad_config',

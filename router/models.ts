@@ -13,6 +13,7 @@ export class Model {
   readonly maxModelLen: number;
   readonly engines: readonly Engine[];
   private readonly ownRenderer: Renderer | null;
+  private readonly asksEngines: boolean;
   private readonly clock: Pick<Clock, 'now'>;
   private mismatches = 0;
   /** Rendering is off until then; and for how long it goes off the next time. */
@@ -25,17 +26,24 @@ export class Model {
     engines: readonly Engine[],
     renderer: Renderer | null,
     clock: Pick<Clock, 'now'>,
+    asksEngines = false,
   ) {
     this.name = name;
     this.maxModelLen = maxModelLen;
     this.engines = engines;
     this.ownRenderer = renderer;
     this.clock = clock;
+    this.asksEngines = asksEngines && renderer === null;
   }
 
   /** Null: the engine renders, nothing is named. */
   get renderer(): Renderer | null {
     return this.renderingOff ? null : this.ownRenderer;
+  }
+
+  /** An engine's /tokenize is asked for the ids of prompts. */
+  get tokenizes(): boolean {
+    return this.asksEngines && !this.renderingOff;
   }
 
   /**
@@ -71,15 +79,22 @@ export class Model {
     return any;
   }
 
+  /** Some of its engines tell what they have cached, which token ids find. */
+  get tellsBlocks(): boolean {
+    return this.engines.some(({ node, holder }) => node === null && holder !== null);
+  }
+
+  /** Some of its engines hand KV over among themselves. */
+  get direct(): boolean {
+    return this.engines.some((engine) => engine.dialect === 'vllm-nixl');
+  }
+
   hasPrefillFor(decode: Engine): boolean {
-    return this.engines.some(
-      (e) =>
-        e !== decode &&
-        e.healthy &&
-        e.role !== 'decode' &&
-        e.namespace !== null &&
-        e.namespace === decode.namespace,
-    );
+    const pairs = (e: Engine): boolean =>
+      e.dialect === decode.dialect &&
+      e.dialect !== 'local' &&
+      (e.dialect === 'vllm-nixl' || (e.namespace !== null && e.namespace === decode.namespace));
+    return this.engines.some((e) => e !== decode && e.healthy && e.role !== 'decode' && pairs(e));
   }
 }
 
@@ -93,14 +108,21 @@ export async function createModels(
   const models = new Map<string, Model>();
   for (const name of pools.models) {
     const settings = configured.find((model) => model.name === name);
-    const { tokenizer = null, chat_template: chatTemplate = null } = settings ?? {};
+    const { tokenizer = null, chat_template: chatTemplate = null, tokenize = false } = settings ?? {};
     const renderer =
       tokenizer !== null && chatTemplate !== null ? await createRenderer({ tokenizer, chatTemplate }) : null;
-    if (renderer === null)
+    if (renderer === null && !tokenize)
       log.info({ model: name }, 'no tokenizer is configured: engines render, prompts are unnamed');
     models.set(
       name,
-      new Model(name, settings?.max_model_len ?? MODEL_LEN_DEFAULT, pools.ofModel(name), renderer, clock),
+      new Model(
+        name,
+        settings?.max_model_len ?? MODEL_LEN_DEFAULT,
+        pools.ofModel(name),
+        renderer,
+        clock,
+        tokenize,
+      ),
     );
   }
   return models;

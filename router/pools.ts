@@ -6,24 +6,34 @@ import type { EngineEntry } from '#core/settings.ts';
 import type { Upstream } from './edge/contract.ts';
 import { ROUTER_LIMITS } from './limits.ts';
 import type { AttachmentInfo } from './link.ts';
+import type { EngineLoad } from './load/signals.ts';
 import type { EngineView } from './placement/cost.ts';
 import type { Rates } from './placement/rates.ts';
+
+/** What the index calls the cache of an engine that publishes its own KV events; no node's name has a slash. */
+export const holderOf = (engine: string): string => `engine/${engine}`;
 
 export class Engine implements EngineView {
   readonly name: string;
   readonly node: string | null;
+  readonly holder: string | null;
   readonly role: EngineEntry['role'];
+  readonly dialect: EngineEntry['dialect'];
   readonly model: string;
   readonly origin: string;
   /** Prefix of every path, '' as a rule. */
   readonly basePath: string;
   readonly kvTokens: number;
+  /** Where decode engines reach its NIXL side channel; null: where it says. */
+  readonly nixlHost: string | null;
   private readonly rates: Rates;
   healthy = false;
   failures = 0;
   attachment: AttachmentInfo | null = null;
   /** Hex of the attachment's namespace while its service takes tickets. */
   namespace: string | null = null;
+  /** What its own metrics say, where no service speaks for it; null: nothing, or not lately. */
+  load: EngineLoad | null = null;
   promisedTokens = 0;
   pendingTokens = 0;
   running = 0;
@@ -32,7 +42,10 @@ export class Engine implements EngineView {
     const url = new URL(entry.url);
     this.name = entry.name;
     this.node = entry.node;
+    this.holder = entry.node ?? (entry.kv_events.endpoint === null ? null : holderOf(entry.name));
     this.role = entry.role;
+    this.dialect = entry.dialect;
+    this.nixlHost = entry.nixl.remote_host;
     this.model = entry.model;
     this.origin = url.origin;
     this.basePath = url.pathname.replace(/\/+$/, '');
@@ -40,8 +53,15 @@ export class Engine implements EngineView {
     this.rates = rates;
   }
 
+  /** What was promised is not all in use yet, and what is in use was not all promised by this router. */
   get freeTokens(): number {
-    return this.kvTokens - this.promisedTokens;
+    const size = this.load?.kvTokens ?? this.kvTokens;
+    const unused = Math.floor(size * (1 - (this.load?.kvUsage ?? 0)));
+    return Math.min(size - this.promisedTokens, unused);
+  }
+
+  get others(): number {
+    return this.load === null ? 0 : Math.max(0, this.load.running + this.load.waiting - this.running);
   }
 
   get prefillTokensPerS(): number {

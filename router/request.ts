@@ -5,6 +5,11 @@ import type { ChatPrompt } from './api/chat.ts';
 import type { CompletionPrompt } from './api/completions.ts';
 import type { Params } from './api/params.ts';
 import { Cancel } from './cancel.ts';
+import { baton } from './dialects/baton.ts';
+import type { Dialect } from './dialects/dialect.ts';
+import { local } from './dialects/local.ts';
+import type { EngineParams } from './dialects/nixl-params.ts';
+import { vllmNixl } from './dialects/vllm-nixl.ts';
 import type { Downstream, EdgeRequest, EngineAnswer, Leg } from './edge/contract.ts';
 import type { CollectedLeg } from './edge/collect.ts';
 import type { JourneyRecord } from './journeys.ts';
@@ -45,6 +50,8 @@ export class Attempt {
   ticket: Ticket | null = null;
   /** prefill → handoff, settle. */
   prefillLeg: CollectedLeg | null = null;
+  /** handoff → decode: what the prefill engine's answer says of its KV; null: nothing that may be passed on. */
+  engineParams: EngineParams | null = null;
   /** decode → settle. */
   decodeLeg: Leg | null = null;
   /** Any leg's request reached a connection. */
@@ -56,6 +63,11 @@ export class Attempt {
     this.pending = pending;
     this.alone = alone;
     this.room = room;
+  }
+
+  get dialect(): Dialect {
+    if (this.prefill === null) return local;
+    return this.prefill.dialect === 'vllm-nixl' ? vllmNixl : baton;
   }
 
   get computing(): Engine {
@@ -94,13 +106,19 @@ export class RequestContext {
   rootHex = '';
   /** render → match, place, reserve, dialects. Null: unnamed. */
   named: Named | null = null;
-  /** render, journey → place: why only local is possible. */
+  /** render → match: the prompt's ids where they are known and are all that its KV depends on. */
+  tokens: Uint32Array | null = null;
+  /** render, journey → place: why no ticket is possible. */
   localBecause: string | null = null;
+  /** render, decode → place: engines of dialect vllm-nixl may hand this prompt over among themselves. */
+  direct = false;
+  /** decode: attempts whose decode engine began to answer after the lease of the blocks it pulled. */
+  leasesMissed = 0;
   /** render → place: counted where named, else estimated. */
   promptTokens = 0;
   outputTokens = 0;
 
-  /** match → place: tokens of this prompt that each node holds. */
+  /** match → place: tokens of this prompt that each node, or engine's own cache, holds. */
   held: ReadonlyMap<string, number> = NOTHING;
 
   /** journey → place: engines that failed this request. */

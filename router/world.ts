@@ -8,6 +8,7 @@ import type { Upstream } from './edge/contract.ts';
 import type { ChunkIndex } from './index/index.ts';
 import type { Journeys } from './journeys.ts';
 import type { RouterMetrics } from './metrics.ts';
+import type { KvEvents } from './kv-events/kv-events.ts';
 import type { Model } from './models.ts';
 import type { RequestContext } from './request.ts';
 import type { Rates } from './placement/rates.ts';
@@ -31,6 +32,7 @@ export interface World {
   services: Services;
   tickets: Tickets;
   index: ChunkIndex;
+  kvEvents: KvEvents;
   rates: Rates;
   roots: Roots;
   newRequestId: () => string;

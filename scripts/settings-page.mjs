@@ -4,6 +4,7 @@ const patterns = {
   '^[A-Za-z0-9._-]{1,63}$': '1 to 63 of letters, digits, dot, underscore, hyphen',
   '^[0-9a-f]{64}$': 'SHA-256 in lower-case hex',
   '^.+:\\d+$': '`host:port`',
+  '^(tcp:\\/\\/.+:\\d+|ipc:\\/\\/.+)$': '`tcp://host:port` or `ipc://path`',
 };
 
 function rangeOf({ minimum, exclusiveMinimum, maximum = Infinity }) {

@@ -14,6 +14,8 @@ export interface LegFacts {
   named: boolean;
   /** Hex; null: none. */
   ticket: string | null;
+  /** What the prefill engine said of its KV, as it said it; null: nothing that may be passed on. */
+  engineParams: string | null;
 }
 
 export interface Dialect {
@@ -22,9 +24,29 @@ export interface Dialect {
   readonly abortRule: string;
   /** What bounds how long an engine or service keeps something for this request. */
   readonly lease: string;
+  /** The prefill leg's answer holds what the decode leg needs: handoff waits for it. */
+  readonly awaitsAnswer: boolean;
   /** Null: this dialect has no prefill leg. */
   prefill(facts: LegFacts): Edits | null;
   decode(facts: LegFacts): Edits;
+}
+
+// Fields that shape the output only; a prefill leg's one token is thrown away.
+const OUTPUT_ONLY = [
+  'stream_options', 'stop', 'stop_token_ids', 'logprobs', 'top_logprobs', 'prompt_logprobs', 'response_format', 'min_tokens',
+  'best_of', 'echo', 'guided_json', 'guided_regex', 'guided_choice', 'guided_grammar', 'structured_outputs', 'logit_bias',
+]; // prettier-ignore
+
+/** One token, whole, of the very prompt. */
+export function prefillEdits(facts: LegFacts): Map<string, string | null> {
+  const edits = new Map<string, string | null>([
+    ['max_tokens', '1'],
+    ['n', '1'],
+    ['stream', 'false'],
+  ]);
+  if (facts.params.usesCompletionTokens) edits.set('max_completion_tokens', '1');
+  for (const field of OUTPUT_ONLY) edits.set(field, null);
+  return edits;
 }
 
 /**

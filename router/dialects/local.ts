@@ -6,6 +6,7 @@ export const local: Dialect = {
   name: 'local',
   abortRule: 'close the leg',
   lease: 'none: nothing is kept for this request outside its engine',
+  awaitsAnswer: false,
   prefill: () => null,
   decode(facts) {
     const edits = new Map<string, string | null>();

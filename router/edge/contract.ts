@@ -70,6 +70,13 @@ export interface Upstream {
   send(origin: string, request: LegRequest, handler: LegHandler): Leg;
   /** Status of a GET without a body; rejects when there is none in time. */
   probe(origin: string, path: string, timeoutMs: number): Promise<number>;
+  /** A GET's answer; rejects when there is none in time, or when its body exceeds the bound. */
+  read(
+    origin: string,
+    path: string,
+    timeoutMs: number,
+    bytesMax: number,
+  ): Promise<{ status: number; body: Buffer }>;
   close(): Promise<void>;
 }
 

@@ -6,6 +6,8 @@ import { EventWatch, FirstEventReader } from '../api/sse.ts';
 import type { Downstream, EngineAnswer, Fail, Headers, Leg, LegHandler } from './contract.ts';
 
 export interface RelayEvents {
+  /** Asked when the first event is there: why it comes too late to be believed; null: it does not. */
+  late?(): BatonError | null;
   /** The answer is good and its first byte is about to go: the flat list of headers to add to content-type. */
   good(): string[];
   /** The answer went out whole. */
@@ -111,7 +113,9 @@ export class Relay implements LegHandler {
 
   private firstEvent(chunk: Buffer): void {
     const event = this.first?.push(chunk) ?? { kind: 'more' };
-    if (event.kind === 'good') {
+    const late = event.kind === 'good' ? (this.events.late?.() ?? null) : null;
+    if (late !== null) this.stop(late);
+    else if (event.kind === 'good') {
       this.phase = 'stream';
       this.to.head(this.status, this.headers(null));
       this.relay(event.bytes);

@@ -38,6 +38,19 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       await answer.body.dump();
       return answer.statusCode;
     },
+    async read(origin, path, timeoutMs, bytesMax) {
+      const signal = AbortSignal.timeout(timeoutMs);
+      const { statusCode, body } = await poolOf(origin).request({ path, method: 'GET', signal });
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      for await (const chunk of body) {
+        bytes += (chunk as Buffer).length;
+        // Leaving the loop destroys the body, and with it the connection.
+        if (bytes > bytesMax) throw new Error(`the answer exceeds ${bytesMax} bytes`);
+        chunks.push(chunk as Buffer);
+      }
+      return { status: statusCode, body: Buffer.concat(chunks) };
+    },
     async close() {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()));
       pools.clear();

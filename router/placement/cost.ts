@@ -5,7 +5,11 @@ import { ROUTER_LIMITS } from '../limits.ts';
 export interface EngineView {
   readonly name: string;
   readonly node: string | null;
+  /** Under which name what it can load is counted: its node's, or its own cache's; null: nothing is known. */
+  readonly holder: string | null;
   readonly role: 'prefill' | 'decode' | 'both';
+  /** Pairs are formed within one dialect. */
+  readonly dialect: 'baton' | 'vllm-nixl' | 'local';
   readonly healthy: boolean;
   /** Hex of the namespace it is attached with, its service up and taking tickets; null: no handoff. */
   readonly namespace: string | null;
@@ -15,6 +19,8 @@ export interface EngineView {
   readonly pendingTokens: number;
   /** Requests that decode on it. */
   readonly running: number;
+  /** Requests of others on it, running or waiting, as far as it tells. */
+  readonly others: number;
   readonly prefillTokensPerS: number;
 }
 
@@ -32,7 +38,8 @@ export interface Cost {
 }
 
 const computeMs = (engine: EngineView, tokens: number): number => (tokens * 1000) / engine.prefillTokensPerS;
-const decodeMs = (engine: EngineView): number => engine.running * ROUTER_LIMITS.runningCostMs;
+const decodeMs = (engine: EngineView): number =>
+  (engine.running + engine.others) * ROUTER_LIMITS.runningCostMs;
 
 /** Prefill on the decode engine. Its own sequences wait meanwhile: a share of the prefill time is charged for them. */
 export function localCost(decode: EngineView, uncached: number): Cost {

@@ -17,13 +17,15 @@ export interface PlaceInput {
   fallback: boolean;
   /** Hex of the namespace that the prompt's keys were made for; null: unnamed, so local. */
   namespace: string | null;
-  /** Why only local is possible whatever the mode says; null: no such reason. */
+  /** Engines of dialect vllm-nixl may hand this prompt over among themselves, named or not. */
+  direct: boolean;
+  /** Why no ticket is possible whatever the mode says; null: no such reason. */
   localBecause: string | null;
   promptTokens: number;
   /** Prompt and output: what a decode engine must have room for. */
   roomTokens: number;
-  /** Tokens of this prompt that a node holds. */
-  cachedOn(node: string | null): number;
+  /** Tokens of this prompt that a node, or an engine's own cache, holds. */
+  cachedOn(holder: string | null): number;
   excluded: Excluded;
   transferTo(node: string | null): Transfer;
   handoffMs: number;
@@ -61,9 +63,9 @@ export function decide(input: PlaceInput): Decision {
 
 function decideAmong(input: PlaceInput, roomy: readonly EngineView[]): Decision {
   const { mode, localBecause } = input;
-  if (localBecause !== null) return pick(input, locals(input, roomy), localBecause);
+  if (localBecause !== null && !input.direct) return pick(input, locals(input, roomy), localBecause);
   if (mode === 'local') return pick(input, locals(input, roomy), 'mode local');
-  const pairs = input.namespace === null ? [] : pairCandidates(input, roomy);
+  const pairs = PAIRING.flatMap((dialect) => pairCandidates(input, roomy, dialect));
   if (mode === 'auto') return pick(input, [...locals(input, roomy), ...pairs], 'lowest cost');
   if (pairs.length > 0 || !input.fallback) return pick(input, pairs, 'mode disaggregated');
   return pick(input, locals(input, roomy), 'fallback: no pair is left');
@@ -77,8 +79,21 @@ function locals(input: PlaceInput, roomy: readonly EngineView[]): Candidate[] {
   return roomy.map((decode) => localCandidate(input, decode));
 }
 
+// The dialects whose engines form pairs.
+const PAIRING = ['baton', 'vllm-nixl'] as const;
+
+/** Whether an engine can be one end of a handoff of this prompt. */
+function ready(input: PlaceInput, engine: EngineView, dialect: EngineView['dialect']): boolean {
+  if (engine.dialect !== dialect) return false;
+  if (dialect === 'vllm-nixl') return input.direct;
+  const { namespace, localBecause } = input;
+  return (
+    localBecause === null && namespace !== null && engine.node !== null && engine.namespace === namespace
+  );
+}
+
 function localCandidate(input: PlaceInput, decode: EngineView): Candidate {
-  const cachedTokens = input.namespace === null ? 0 : input.cachedOn(decode.node);
+  const cachedTokens = input.cachedOn(decode.holder);
   const cost = localCost(decode, input.promptTokens - cachedTokens);
   return { kind: 'local', prefill: null, decode: decode.name, cachedTokens, ...cost };
 }
@@ -87,21 +102,25 @@ function localCandidate(input: PlaceInput, decode: EngineView): Candidate {
  * For each decode engine the best prefill engine of its own node and the best of all: a cost is the sum of a prefill
  * engine's part and a decode engine's part, except that bytes within a node are not sent.
  */
-function pairCandidates(input: PlaceInput, roomy: readonly EngineView[]): Candidate[] {
-  const ready = (e: EngineView): boolean => e.node !== null && e.namespace === input.namespace;
+function pairCandidates(
+  input: PlaceInput,
+  roomy: readonly EngineView[],
+  dialect: EngineView['dialect'],
+): Candidate[] {
   const prefills = input.engines.filter(
-    (e) => e.healthy && e.role !== 'decode' && ready(e) && !input.excluded.prefill.has(e.name),
+    (e) =>
+      e.healthy && e.role !== 'decode' && ready(input, e, dialect) && !input.excluded.prefill.has(e.name),
   );
   const ranked = prefills
     .map((engine) => ({
       engine,
-      ms: prefillCost(engine, input.promptTokens - input.cachedOn(engine.node)),
+      ms: prefillCost(engine, input.promptTokens - input.cachedOn(engine.holder)),
       tie: input.unit(),
     }))
     .sort((a, b) => a.ms - b.ms || a.tie - b.tie);
   const candidates: Candidate[] = [];
   for (const decode of roomy) {
-    if (!ready(decode) || input.excluded.target.has(decode.name)) continue;
+    if (!ready(input, decode, dialect) || input.excluded.target.has(decode.name)) continue;
     const others = ranked.filter(({ engine }) => engine.name !== decode.name);
     const best = others[0]?.engine;
     const near = others.find(({ engine }) => engine.node === decode.node)?.engine;
@@ -112,8 +131,8 @@ function pairCandidates(input: PlaceInput, roomy: readonly EngineView[]): Candid
 }
 
 function pairCandidate(input: PlaceInput, prefill: EngineView, decode: EngineView): Candidate {
-  const cachedTokens = input.cachedOn(prefill.node);
-  const lacking = input.promptTokens - input.cachedOn(decode.node);
+  const cachedTokens = input.cachedOn(prefill.holder);
+  const lacking = input.promptTokens - input.cachedOn(decode.holder);
   const cost = handoffCost(
     prefill,
     decode,

@@ -1,13 +1,12 @@
 // decode: the leg whose answer the client gets. Judged before our head goes out, relayed afterwards.
 import { BatonError } from '#core/errors.ts';
-import { baton } from '../dialects/baton.ts';
-import { local } from '../dialects/local.ts';
 import { Relay, type RelayEvents } from '../edge/relay.ts';
 import type { EngineAnswer, Fail } from '../edge/contract.ts';
 import { explain } from '../placement/explain.ts';
 import { filled, type Attempt, type RequestContext } from '../request.ts';
 import type { World } from '../world.ts';
 import { legFacts, legRequest } from './legs.ts';
+import { beginPull, blamePull, leaseMissed, reported, streamBefore } from './pull.ts';
 
 export function decode(ctx: RequestContext, world: World): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -24,6 +23,8 @@ class DecodeLeg implements RelayEvents {
   private readonly reject: Fail;
   private readonly started: number;
   private readonly relay: Relay;
+  /** The engine's connection broke, or nothing came over it. */
+  private gone = false;
   private off: (() => void) | null = null;
 
   constructor(ctx: RequestContext, world: World, resolve: () => void, reject: Fail) {
@@ -33,16 +34,16 @@ class DecodeLeg implements RelayEvents {
     this.resolve = resolve;
     this.reject = reject;
     this.started = world.clock.now();
-    this.relay = new Relay(ctx.downstream, this);
+    beginPull(world, this.attempt, this.started);
+    this.relay = new Relay(reported(ctx.downstream, this.attempt), this);
   }
 
   send(): void {
     const { ctx, world, attempt, relay } = this;
     const engine = attempt.decode;
-    const dialect = attempt.ticket === null ? local : baton;
     this.off = ctx.cancel.on((error) => { relay.stop(error); }); // prettier-ignore
     ctx.alarm = this;
-    const request = legRequest(ctx, engine, dialect.decode(legFacts(ctx, engine)));
+    const request = legRequest(ctx, engine, attempt.dialect.decode(legFacts(ctx, engine)));
     const leg = world.upstream.send(engine.origin, request, relay);
     attempt.decodeLeg = leg;
     attempt.sentUpstream = true;
@@ -50,12 +51,19 @@ class DecodeLeg implements RelayEvents {
   }
 
   get at(): number {
-    return this.started + this.world.settings.timeouts.first_token_ms;
+    const { ctx, world, attempt } = this;
+    const first = this.started + world.settings.timeouts.first_token_ms;
+    return Math.min(first, streamBefore(ctx, world, attempt));
   }
 
   ring(): void {
     const { first_token_ms: ms } = this.world.settings.timeouts;
-    this.relay.stop(new BatonError('decode_failed', `No first token within ${ms} ms.`));
+    this.gone = true;
+    this.relay.stop(this.late() ?? new BatonError('decode_failed', `No first token within ${ms} ms.`));
+  }
+
+  late(): BatonError | null {
+    return leaseMissed(this.ctx, this.world, this.attempt);
   }
 
   good(): string[] {
@@ -77,12 +85,15 @@ class DecodeLeg implements RelayEvents {
 
   broken(sent: boolean): void {
     const { pools } = this.world;
+    this.gone = true;
     if (sent) pools.suspect(this.attempt.decode);
     else pools.unreachable(this.attempt.decode);
   }
 
   failed(error: BatonError): void {
-    if (this.ctx.cancel.error !== error) this.ctx.exclude('decode', this.attempt.decode.name);
+    const { ctx, world, attempt } = this;
+    const blamed = ctx.cancel.error === error || blamePull(ctx, world, attempt, error, this.gone);
+    if (!blamed) ctx.exclude('decode', attempt.decode.name);
     this.over();
     this.reject(error);
   }

@@ -1,14 +1,16 @@
-// handoff: waits until everything has landed at the target. The prefill leg's own answer is not waited for; its failure, the
-// ticket's, and silence end the attempt.
+// handoff: waits until everything has landed at the target. The prefill leg's own answer is not waited for, unless its dialect
+// needs it (pull.ts); its failure, the ticket's, and silence end the attempt.
 import { BatonError } from '#core/errors.ts';
-import type { Collected } from '../edge/collect.ts';
 import { filled, type Attempt, type RequestContext } from '../request.ts';
 import type { Ticket } from '../tickets.ts';
 import type { World } from '../world.ts';
+import { judge } from './judge.ts';
+import { pull } from './pull.ts';
 
 export async function handoff(ctx: RequestContext, world: World): Promise<void> {
   const attempt = filled(ctx.attempt, 'attempt');
   const { ticket } = attempt;
+  if (attempt.dialect.awaitsAnswer) await pull(ctx, world, attempt);
   if (ticket === null || ticket.needed === 0) return;
   try {
     await landed(ctx, world, attempt, ticket);
@@ -49,28 +51,6 @@ function landed(ctx: RequestContext, world: World, attempt: Attempt, ticket: Tic
   if (ticket.landed) resolve(undefined);
   else if (ticket.failure !== null) reject(ticket.failure);
   return promise.finally(off);
-}
-
-/** Null: the prompt was computed; what is left of it is on its way. */
-function judge(ctx: RequestContext, world: World, attempt: Attempt, collected: Collected): BatonError | null {
-  const { prefill } = attempt;
-  if (collected.ok) {
-    const { status } = collected.answer;
-    if (status === 200) return null;
-    if (status >= 400 && status < 500) {
-      ctx.refusal = collected.answer;
-      return new BatonError('upstream_refused');
-    }
-    return new BatonError('prefill_failed', `The prefill engine answered ${status}.`);
-  }
-  if (prefill !== null) {
-    if (collected.sent) world.pools.suspect(prefill);
-    else world.pools.unreachable(prefill);
-  }
-  return new BatonError(
-    'prefill_failed',
-    `The prefill engine failed before the prompt was computed (${collected.reason}).`,
-  );
 }
 
 /** Whom the next placement leaves out; a key mismatch concerns nobody but the names. */

@@ -14,6 +14,7 @@ export function legFacts(ctx: RequestContext, engine: Engine): LegFacts {
     root: ctx.rootHex,
     named: named !== null,
     ticket: ctx.attempt?.ticket?.hex ?? null,
+    engineParams: ctx.attempt?.engineParams?.json ?? null,
   };
 }
 

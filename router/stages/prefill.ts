@@ -1,5 +1,4 @@
-// prefill: sends the prefill leg. Its answer is not awaited here: what counts is what lands.
-import { baton } from '../dialects/baton.ts';
+// prefill: sends the prefill leg. Its answer is not awaited here.
 import { collect } from '../edge/collect.ts';
 import { filled, type RequestContext } from '../request.ts';
 import type { World } from '../world.ts';
@@ -7,9 +6,9 @@ import { legFacts, legRequest } from './legs.ts';
 
 export function prefill(ctx: RequestContext, world: World): void {
   const attempt = filled(ctx.attempt, 'attempt');
-  const { prefill: engine, ticket } = attempt;
-  if (engine === null || ticket === null || ticket.needed === 0) return;
-  const edits = filled(baton.prefill(legFacts(ctx, engine)), 'prefill leg');
+  const { prefill: engine, ticket, dialect } = attempt;
+  if (engine === null || ticket?.needed === 0) return;
+  const edits = filled(dialect.prefill(legFacts(ctx, engine)), 'prefill leg');
   const started = world.clock.now();
   const leg = collect(world.upstream, engine.origin, legRequest(ctx, engine, edits));
   attempt.prefillLeg = leg;

@@ -9,7 +9,9 @@ import { unnamedPrompt, type CompletionPrompt, type IdsPrompt } from '../api/com
 import { ROUTER_LIMITS } from '../limits.ts';
 import type { Model } from '../models.ts';
 import { filled, type Named, type RequestContext } from '../request.ts';
+import { tokenizeByEngine } from '../tokenize.ts';
 import type { World } from '../world.ts';
+import { notDirect } from './pull.ts';
 
 type Prompt = ChatPrompt | CompletionPrompt;
 
@@ -19,9 +21,12 @@ export function render(ctx: RequestContext, world: World): Promise<void> | void 
   const why = unnameable(ctx);
   const prompt = filled(ctx.prompt, 'prompt');
   const { renderer } = model;
-  if (prompt.kind === 'ids') named(ctx, world, namespaceHex, why, prompt.ids);
-  else if (why !== null || namespaceHex === null || renderer === null) named(ctx, world, namespaceHex, why, null);
-  else return rendered(prompt, renderer).then((tokens) => { named(ctx, world, namespaceHex, why, tokens); }); // prettier-ignore
+  const wanted = why === null && (namespaceHex !== null || model.tellsBlocks) && prompt.kind !== 'many';
+  const name = (tokens: Uint32Array | null): void => { named(ctx, world, namespaceHex, why, tokens); }; // prettier-ignore
+  if (prompt.kind === 'ids') name(prompt.ids);
+  else if (wanted && renderer !== null) return rendered(prompt, renderer).then(name);
+  else if (wanted && model.tokenizes) return tokenizeByEngine(ctx, world, model).then(name);
+  else name(null);
 }
 
 async function rendered(prompt: Exclude<Prompt, IdsPrompt>, renderer: Renderer): Promise<Uint32Array | null> {
@@ -41,6 +46,7 @@ function named(
   const params = filled(ctx.params, 'params');
   const root = world.roots.of(filled(ctx.tenant, 'tenant'), namespaceHex, params.cacheSalt);
   ctx.rootHex = root.hex;
+  ctx.tokens = why === null ? tokens : null;
   ctx.promptTokens = tokens?.length ?? estimate(ctx);
   if (tokens !== null) checkLength(tokens.length, params.maxTokens, model);
   if (why !== null) ctx.localBecause = `unnamed: ${why}`;
@@ -51,6 +57,11 @@ function named(
   else ctx.named = namesOf(model, tokens, namespaceHex, root.bytes);
   if (ctx.localBecause !== null) ctx.record.unnamed = ctx.localBecause;
   else if (computedWhereDecoded(ctx)) ctx.localBecause = 'prompt log-probabilities or beam search';
+  if (model.direct) {
+    const because = computedWhereDecoded(ctx) ? 'prompt log-probabilities or beam search' : notDirect(ctx);
+    ctx.direct = because === null;
+    if (ctx.named === null) ctx.localBecause ??= because;
+  }
   const output =
     params.maxTokens ??
     Math.min(ROUTER_LIMITS.outputTokensAssumed, Math.max(1, model.maxModelLen - ctx.promptTokens));

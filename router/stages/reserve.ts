@@ -8,7 +8,7 @@ import type { World } from '../world.ts';
 export async function reserve(ctx: RequestContext, world: World): Promise<void> {
   const attempt = filled(ctx.attempt, 'attempt');
   const { prefill, decode } = attempt;
-  if (prefill === null) return;
+  if (prefill === null || attempt.dialect.awaitsAnswer) return;
   const named = filled(ctx.named, 'names');
   const nodes = { source: filled(prefill.node, 'node'), target: filled(decode.node, 'node') };
   const ticket = new Ticket(world.newTicketId(), nodes);

@@ -22,6 +22,7 @@ const importers: Readonly<Record<string, RegExp>> = {
   tokenizers: /^core\/render\.ts$/,
   '@huggingface/jinja': /^core\/render\.ts$/,
   commander: /^cli\/program\.ts$/,
+  zeromq: /^router\/kv-events\/zeromq\.ts$/,
   undici: /^router\/edge\/upstream\.ts$/,
   '@grpc/grpc-js': /^(transfer\/(client|server)\.ts|proto\/gen\/.*)$/,
   '@bufbuild/protobuf': /^proto\/gen\/.*$/,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { EngineEntry } from '#core/settings.ts';
+import { engineEntry, type EngineEntry } from '#core/settings.ts';
 import { GEOMETRY } from '#test/support/fake-service.ts';
 import { readiness } from '#router/health.ts';
 import { Model } from '#router/models.ts';
@@ -14,7 +14,10 @@ function engine(
   namespace: number | null,
   healthy = true,
 ): Engine {
-  const made = new Engine({ name, role, node, url: 'http://127.0.0.1:1', model: 'm', kv_tokens: 100 }, rates);
+  const made = new Engine(
+    engineEntry.parse({ name, role, node, url: 'http://127.0.0.1:1', model: 'm', kv_tokens: 100 }),
+    rates,
+  );
   made.healthy = healthy;
   if (namespace !== null)
     made.attach({ engine: name, namespace: Buffer.alloc(32, namespace), geometry: GEOMETRY }, true);

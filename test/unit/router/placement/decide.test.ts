@@ -6,11 +6,11 @@ import { allCandidates } from './naive.ts';
 
 const NONE = { prefill: new Set<string>(), decode: new Set<string>(), target: new Set<string>() };
 const engine = (name: string, role: EngineView['role'], node: string | null, more: Partial<EngineView> = {}): EngineView => ({
-  name, role, node, healthy: true, namespace: node === null ? null : 'n', freeTokens: 100_000, pendingTokens: 0, running: 0,
+  name, role, node, holder: node, dialect: 'baton', healthy: true, namespace: node === null ? null : 'n', freeTokens: 100_000, pendingTokens: 0, running: 0, others: 0,
   prefillTokensPerS: 2000, ...more,
 }); // prettier-ignore
 const input = (engines: EngineView[], more: Partial<PlaceInput> = {}): PlaceInput => ({
-  engines, mode: 'auto', fallback: false, namespace: 'n', localBecause: null, promptTokens: 4000, roomTokens: 4100,
+  engines, mode: 'auto', fallback: false, namespace: 'n', direct: false, localBecause: null, promptTokens: 4000, roomTokens: 4100,
   cachedOn: () => 0, excluded: NONE, transferTo: () => ({ bytesPerToken: 1000, layers: 4, bytesPerS: 1e9 }), handoffMs: 15,
   unit: () => 0, ...more,
 }); // prettier-ignore
@@ -20,11 +20,14 @@ const anyEngine = fc.record({
   name: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
   role: fc.constantFrom('prefill' as const, 'decode' as const, 'both' as const),
   node: fc.constantFrom('x', 'y', 'z', null),
+  holder: fc.constantFrom('x', 'y', 'z', null),
+  dialect: fc.constantFrom('baton' as const, 'baton' as const, 'vllm-nixl' as const, 'local' as const),
   healthy: fc.boolean(),
   namespace: fc.constantFrom('n', 'm', null),
   freeTokens: fc.constantFrom(100, 5000, 100_000),
   pendingTokens: fc.nat(3000),
   running: fc.nat(20),
+  others: fc.nat(20),
   prefillTokensPerS: fc.integer({ min: 100, max: 10_000 }),
 });
 const names = fc.subarray(['a', 'b', 'c', 'd', 'e', 'f']).map((list) => new Set(list));
@@ -35,6 +38,7 @@ const anyInput = fc
     fallback: fc.boolean(),
     namespace: fc.constantFrom('n', null),
     localBecause: fc.constantFrom(null, null, 'reason'),
+    direct: fc.boolean(),
     held: fc.record({ x: fc.nat(1000), y: fc.nat(1000), z: fc.nat(1000) }),
     excluded: fc.record({ prefill: names, decode: names, target: names }),
     bytesPerS: fc.integer({ min: 1000, max: 1e9 }),
@@ -46,7 +50,7 @@ const anyInput = fc
       engines: [...rest.engines].sort((a, b) => (a.name < b.name ? -1 : 1)),
       promptTokens: 1000,
       roomTokens: 1100,
-      cachedOn: (node) => (node === null ? 0 : held[node as keyof typeof held]),
+      cachedOn: (holder) => (holder === null ? 0 : held[holder as keyof typeof held]),
       transferTo: () => ({ bytesPerToken: 1000, layers: 4, bytesPerS }),
       unit: () => chance,
     }),
@@ -125,6 +129,19 @@ describe('bounds and modes', () => {
   test('a pair needs one namespace', () => {
     const mixed = [engine('d', 'decode', 'b', { namespace: 'm' }), engine('p', 'prefill', 'a')];
     expect(decide(input(mixed, { mode: 'disaggregated' })).refusal).toBe('no_worker');
+  });
+
+  test('a pair needs one dialect, and no names where engines hand over among themselves', () => {
+    const nixl = [
+      engine('d', 'decode', null, { dialect: 'vllm-nixl' }),
+      engine('p', 'prefill', null, { dialect: 'vllm-nixl' }),
+    ];
+    const unnamed = { mode: 'disaggregated' as const, namespace: null, localBecause: 'unnamed: no renderer' };
+    expect(decide(input(nixl, { ...unnamed, direct: true })).chosen).toMatchObject({ kind: 'disaggregated', prefill: 'p', decode: 'd' }); // prettier-ignore
+    expect(decide(input(nixl, unnamed)).chosen?.kind).toBe('local');
+    const [decode = engine('d', 'decode', null)] = nixl;
+    const mixed = [decode, engine('p', 'prefill', 'a')];
+    expect(decide(input(mixed, { mode: 'disaggregated', direct: true })).refusal).toBe('no_worker');
   });
 
   test('equal costs are spread by chance, in the order of names', () => {

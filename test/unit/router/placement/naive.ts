@@ -12,14 +12,15 @@ export interface NaiveCandidate {
 export function allCandidates(input: PlaceInput): NaiveCandidate[] {
   const { engines, namespace, excluded, promptTokens } = input;
   const out: NaiveCandidate[] = [];
-  const wantsLocal = input.localBecause !== null || input.mode !== 'disaggregated';
-  const wantsPairs = input.localBecause === null && input.mode !== 'local' && namespace !== null;
+  const onlyLocal = input.localBecause !== null && !input.direct;
+  const wantsLocal = onlyLocal || input.mode !== 'disaggregated';
+  const wantsPairs = !onlyLocal && input.mode !== 'local';
   const pairs: NaiveCandidate[] = [];
   const locals: NaiveCandidate[] = [];
   for (const d of engines) {
     if (!d.healthy || d.role === 'prefill' || excluded.decode.has(d.name) || d.freeTokens < input.roomTokens)
       continue;
-    const cached = namespace === null ? 0 : input.cachedOn(d.node);
+    const cached = input.cachedOn(d.holder);
     locals.push({
       kind: 'local',
       prefill: null,
@@ -35,10 +36,14 @@ export function allCandidates(input: PlaceInput): NaiveCandidate[] {
         excluded.target.has(d.name)
       )
         continue;
-      if (p.node === null || d.node === null || p.namespace !== namespace || d.namespace !== namespace)
-        continue;
+      if (p.dialect !== d.dialect || p.dialect === 'local') continue;
+      if (p.dialect === 'vllm-nixl' && !input.direct) continue;
+      if (p.dialect === 'baton') {
+        if (namespace === null || input.localBecause !== null || p.node === null || d.node === null) continue;
+        if (p.namespace !== namespace || d.namespace !== namespace) continue;
+      }
       const { totalMs } = handoffCost(
-        p, d, promptTokens - input.cachedOn(p.node), promptTokens - input.cachedOn(d.node), input.transferTo(d.node), input.handoffMs,
+        p, d, promptTokens - input.cachedOn(p.holder), promptTokens - input.cachedOn(d.holder), input.transferTo(d.node), input.handoffMs,
       ); // prettier-ignore
       pairs.push({ kind: 'disaggregated', prefill: p.name, decode: d.name, totalMs });
     }
