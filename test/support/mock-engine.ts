@@ -18,6 +18,8 @@ export interface MockEngine {
   url: string;
   requests: SeenRequest[];
   healthy: boolean;
+  /** Bodies of GETs by path; other paths answer without one. */
+  pages: Map<string, string>;
   /** What POSTs are answered; the default answers like an engine. */
   script: Script;
   /** The next request, once it has arrived. */
@@ -70,7 +72,7 @@ export async function startMockEngine(): Promise<MockEngine> {
   });
   const take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method === 'GET') {
-      response.writeHead(engine.healthy ? 200 : 503).end();
+      response.writeHead(engine.healthy ? 200 : 503).end(engine.pages.get(request.url ?? '') ?? '');
       return;
     }
     const chunks: Buffer[] = [];
@@ -95,6 +97,7 @@ export async function startMockEngine(): Promise<MockEngine> {
     url: `http://127.0.0.1:${port}`,
     requests: [],
     healthy: true,
+    pages: new Map(),
     script: answerWell,
     next: () => new Promise((resolve) => waiting.push(resolve)),
     kill: () =>
