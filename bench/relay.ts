@@ -1,14 +1,18 @@
-// Router CPU per SSE event (128 streams) and per short request, dialect `local` against a very cheap mock engine, beside a raw
-// byte pipe in the same run: medians of interleaved rounds, router and pipe pinned to one core, mock and client to the other, no
-// real-time scheduling.
+// Router CPU per SSE event (128 streams) and per short request against a very cheap mock engine, beside a raw byte pipe in the same
+// run: medians of interleaved rounds, router and pipe pinned to one core, mock and client to the other, no real-time scheduling.
+//   bench -- relay [--dialect local|vllm-nixl]      vllm-nixl: two legs per request
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { startChild, type Child } from '#cli/child.ts';
+import { BatonError } from '#core/errors.ts';
 import { measure, median, pin, startServer, type Server } from './process.ts';
 import { shortBatonCost } from './relay-baton.ts';
 
-const BOUNDS = { event: 4.5, short: 9 };
+/** Times the pipe's. */
+const BOUNDS = { local: { event: 4.5, short: 9 }, 'vllm-nixl': { event: 4.5, short: 13 } };
+type BenchDialect = keyof typeof BOUNDS;
 const ROUNDS = 5;
 // A router lives for weeks: what the JIT compiler does in its first seconds is no part of a request.
 const WARM = 24_000;
@@ -37,7 +41,9 @@ const body = (maxTokens: number, stream: boolean): string =>
     ...(stream ? { stream } : {}),
   });
 
-export async function run(): Promise<boolean> {
+export async function run(args: string[] = []): Promise<boolean> {
+  const dialect = dialectOf(args);
+  const bounds = BOUNDS[dialect];
   const folder = mkdtempSync(join(tmpdir(), 'baton-bench-'));
   const files = { short: join(folder, 'short.json'), stream: join(folder, 'stream.json') };
   writeFileSync(files.short, body(2, false));
@@ -48,7 +54,7 @@ export async function run(): Promise<boolean> {
     stops.push(mock.stop);
     const pipe = await startServer('pipe', ['--upstream', String(mock.port)], ROUTER_CORE);
     stops.push(pipe.stop);
-    const router = await startRouter(folder, mock);
+    const router = await startRouter(folder, mock, dialect);
     stops.push(() => { router.signal('SIGKILL'); }); // prettier-ignore
     pin(router.pid, ROUTER_CORE);
     const url = new URL(String(router.ready['url']));
@@ -96,30 +102,41 @@ export async function run(): Promise<boolean> {
     const short = value('router', 'short', (r) => r.cpu_us_per_request) / pipeShort;
     const first = value('router', 'stream', (r) => r.first_p50_ms);
     const gap = value('router', 'stream', (r) => r.gap_p99_ms);
-    const baton = await shortBatonCost(ROUTER_CORE, LOAD_CORE);
+    const baton = dialect === 'local' ? await shortBatonCost(ROUTER_CORE, LOAD_CORE) : null;
     // A 40 ms stall (Nagle and delayed ACK) would stand in the first token or in the gaps of the 20 ms stream.
     const stall = first >= 40 || gap >= 60;
-    console.log(
-      `gap p99 ${gap.toFixed(1)} ms; 40 ms stall: ${stall ? 'seen' : 'none'}; short baton request ${baton.toFixed(0)} us`,
-    );
+    const told = baton === null ? '' : `; short baton request ${baton.toFixed(0)} us`;
+    console.log(`gap p99 ${gap.toFixed(1)} ms; 40 ms stall: ${stall ? 'seen' : 'none'}${told}`);
     console.log(
       JSON.stringify({
-        event_vs_pipe: round3(event), short_vs_pipe: round3(short), short_baton_vs_pipe: round3(baton / pipeShort),
-        first_token_ms_p50: round3(first),
+        dialect, event_vs_pipe: round3(event), short_vs_pipe: round3(short),
+        ...(baton === null ? {} : { short_baton_vs_pipe: round3(baton / pipeShort) }), first_token_ms_p50: round3(first),
       }),
     ); // prettier-ignore
-    return event <= BOUNDS.event && short <= BOUNDS.short && !stall;
+    return event <= bounds.event && short <= bounds.short && !stall;
   } finally {
     for (const stop of stops.reverse()) stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function startRouter(folder: string, mock: Server): Promise<Child> {
+function dialectOf(args: string[]): BenchDialect {
+  const { dialect = 'local' } = parseArgs({ args, options: { dialect: { type: 'string' } } }).values;
+  if (dialect !== 'local' && dialect !== 'vllm-nixl')
+    throw new BatonError('bad_config', `--dialect ${dialect}: choose local or vllm-nixl`);
+  return dialect;
+}
+
+function startRouter(folder: string, mock: Server, dialect: BenchDialect): Promise<Child> {
   const configFile = join(folder, 'router.json');
+  const entry = { url: `http://127.0.0.1:${mock.port}`, model: 'mock', dialect };
+  const two = [
+    { ...entry, name: 'prefill', role: 'prefill' },
+    { ...entry, name: 'decode', role: 'decode' },
+  ];
   const router = {
-    port: 0, admin: { port: 0 }, placement: { mode: 'local' },
-    engines: [{ name: 'mock', url: `http://127.0.0.1:${mock.port}`, role: 'both', model: 'mock' }],
+    port: 0, admin: { port: 0 }, placement: { mode: dialect === 'local' ? 'local' : 'disaggregated' },
+    engines: dialect === 'local' ? [{ ...entry, name: 'mock', role: 'both' }] : two,
     models: [{ name: 'mock' }],
   }; // prettier-ignore
   writeFileSync(configFile, JSON.stringify({ log: 'error', router }));

@@ -1,6 +1,7 @@
 // A very cheap OpenAI-compatible engine, so that a router in front of it is the bottleneck. One thread, epoll, keep-alive, SSE
 // by chunked encoding, an event of about 230 bytes every interval.
 //   mock --interval-us 20000 --model mock      prints its port
+// A prefill leg of vLLM's NixlConnector ("do_remote_decode":true) is answered with where its blocks lie.
 // "stream":true in the first or last KiB of a body: SSE of max_tokens events, else one document. GET answers every probe.
 #include <sys/epoll.h>
 
@@ -47,6 +48,14 @@ class Mock {
                    "\"created\":1764000000,\"model\":\"" + model +
                    "\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" token\"},\"logprobs\":null,"
                    "\"finish_reason\":null,\"token_ids\":null}]}");
+    prefill_ = "{\"id\":\"cmpl-818341a3688310b3\",\"object\":\"chat.completion\",\"created\":1764000000,\"model\":\"" + model +
+               "\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\" top\"},\"logprobs\":null,"
+               "\"finish_reason\":\"length\"}],\"usage\":{\"prompt_tokens\":6,\"total_tokens\":7,\"completion_tokens\":1,"
+               "\"prompt_tokens_details\":null},\"kv_transfer_params\":{\"do_remote_prefill\":true,\"do_remote_decode\":false,"
+               "\"remote_block_ids\":[[1]],\"remote_engine_id\":\"4be562b9-b33e-4b74-910b-e1142e1a2cea\","
+               "\"remote_request_id\":\"cmpl-818341a3688310b3-0-a8c8b202\",\"remote_host\":\"127.0.0.1\",\"remote_port\":5601,"
+               "\"tp_size\":1,\"dcp_size\":1,\"pp_size\":1,\"remote_num_tokens\":6,\"remote_blocks_expiry_time\":null,"
+               "\"transfer_mode\":\"pull\",\"remote_prefill_cached_tokens\":0}}";
     last_ = chunk("[DONE]") + "0\r\n\r\n";
     add(listener_);
   }
@@ -153,6 +162,7 @@ class Mock {
   }
   void post(Connection& c, const std::string& body) {
     const std::string ends = body.substr(0, 1024) + body.substr(body.size() - std::min<size_t>(body.size(), 1024));
+    if (ends.find("\"do_remote_decode\":true") != std::string::npos) return document(c, prefill_);
     if (ends.find("\"stream\":true") == std::string::npos) {
       return document(c, "{\"id\":\"chatcmpl-7d1f0c9e4b6a4f0f8e6f\",\"object\":\"chat.completion\",\"created\":1764000000,"
                          "\"model\":\"" + model_ + "\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\","
@@ -195,7 +205,7 @@ class Mock {
 
   int epoll_, listener_;
   uint64_t interval_ns_, ids_ = 0;
-  std::string model_, event_, last_;
+  std::string model_, event_, last_, prefill_;
   std::unordered_map<int, Connection> connections_;
   std::priority_queue<Tick> ticks_;
   char buffer_[1 << 18];
