@@ -1,7 +1,8 @@
 // Two vLLM engines under Baton on loopback: a transfer service and an engine for prefill, the same for decode, the router.
-//   node scripts/vllm-pair.mjs MODEL_FOLDER [--dtype float32] [--block-size 32]
+//   node scripts/vllm-pair.mjs MODEL_FOLDER [--dtype float32] [--block-size 32] [--wheel FOLDER] [--prefill-blocks N] [--keep]
 // Prints one JSON line when all are ready (minutes) and stays until it is interrupted; then everything ends, by pid.
-// BATON_VLLM_VENV names the environment (scripts/vllm-venv.mjs); the connector comes from the tree unless it is installed.
+// BATON_VLLM_VENV names the environment (scripts/vllm-venv.mjs); the connector comes from the tree, or from the folder
+// that --wheel names, into which its wheel is unpacked (pip install --target FOLDER WHEEL).
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -66,8 +67,8 @@ function startVllm(options, name, port, extra) {
     ['--block-size', String(blockSize), '--kv-transfer-config', JSON.stringify(transfer)],
     extra.flags ?? [],
   ].flat();
-  const tree = options.installed
-    ? {}
+  const package_ = options.wheel
+    ? { PYTHONPATH: options.wheel }
     : {
         PYTHONPATH: join(root, 'engines/vllm'),
         BATON_LIBRARY: join(root, 'native/build/Release/libbaton.so'),
@@ -86,7 +87,7 @@ function startVllm(options, name, port, extra) {
       VLLM_CPU_OMP_THREADS_BIND: 'nobind',
       OMP_NUM_THREADS: '1',
       VLLM_ENABLE_V1_MULTIPROCESSING: '0',
-      ...tree,
+      ...package_,
       ...extra.env,
     },
   });
@@ -129,7 +130,7 @@ async function stopChild(child, group) {
 export async function startPair(given) {
   const folder = mkdtempSync(join(tmpdir(), 'baton-vllm-'));
   const options = {
-    dtype: 'float32', blockSize: 32, maxModelLen: 4096, servedName: 'tiny', installed: false, ...given, folder,
+    dtype: 'float32', blockSize: 32, maxModelLen: 4096, servedName: 'tiny', ...given, folder,
     venv: given.venv ?? (await makeVenv('full')),
   }; // prettier-ignore
   const started = [];
@@ -191,10 +192,20 @@ export async function startPair(given) {
 if (process.argv[1] === import.meta.filename) {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { dtype: { type: 'string' }, 'block-size': { type: 'string' }, keep: { type: 'boolean' } },
+    options: {
+      dtype: { type: 'string' },
+      'block-size': { type: 'string' },
+      wheel: { type: 'string' },
+      'prefill-blocks': { type: 'string' },
+      keep: { type: 'boolean' },
+    },
   });
   const pair = await startPair({
     model: positionals[0],
+    wheel: values.wheel,
+    prefill: values['prefill-blocks']
+      ? { flags: ['--num-gpu-blocks-override', values['prefill-blocks']] }
+      : {},
     ...(values.dtype && { dtype: values.dtype }),
     ...(values['block-size'] && { blockSize: Number(values['block-size']) }),
   });

@@ -9,6 +9,7 @@ from vllm.distributed.kv_transfer.kv_connector.v1.base import (
     KVConnectorRole,
     SupportsHMA,
 )
+from vllm.v1.metrics.cache_hit_source import CacheHitSource
 
 from .abi import Library
 from .check import CheckLog
@@ -31,6 +32,9 @@ class BatonMetadata(KVConnectorMetadata):
 
 
 class BatonConnector(KVConnectorBase_V1, SupportsHMA):
+    # vLLM's own label of hits: what is loaded comes from this node's host memory.
+    _cache_hit_source = CacheHitSource.HOST
+
     def __init__(self, vllm_config: Any, role: KVConnectorRole, kv_cache_config: Any) -> None:
         super().__init__(vllm_config=vllm_config, role=role, kv_cache_config=kv_cache_config)
         check_deployment(vllm_config)

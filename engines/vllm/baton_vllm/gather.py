@@ -20,7 +20,8 @@ class Gathering:
         self._counters = counters
         self._check = check
         self._chunks: list[tuple[GatherPlan, Pages]] = [(g, pages.pages(g.blocks)) for g in plan.gathers]
-        self._digests: dict[int, list[bytes]] = {}
+        # Check mode: by chunk, by the token it starts at.
+        self._digests: dict[int, dict[int, list[bytes]]] = {}
         self._seen = bytearray(pages.layers)
 
     def layer(self, layer: int) -> None:
@@ -41,8 +42,7 @@ class Gathering:
                 continue
             filled.append(gather.slot)
             if self._check is not None:
-                digests = self._kv.digests(gather.key, layer, gather.slot.tokens, pages)
-                self._digests.setdefault(id(gather), []).extend(digests)
+                self._digest(gather, layer, pages)
         if filled and client.announce(filled, layer, computed) != Code.OK:
             failed.update({gather.request: Code.CLOSED for gather, _ in self._chunks})
         self._end(failed)
@@ -59,15 +59,21 @@ class Gathering:
         self._counters.add("chunks_gathered", len(self._chunks))
         for gather, _ in self._chunks:
             if self._check is not None:
-                digests = self._digests[id(gather)]
-                self._check.write(
-                    "gathered", gather.request, gather.key, gather.slot.tokens, digests, chunk=gather.slot.chunk
-                )
+                for start, digests in self._digests[id(gather)].items():
+                    self._check.write(
+                        "gathered", gather.request, gather.key, gather.slot.tokens, digests, start, gather.slot.chunk
+                    )
         self._chunks = []
 
     def abandon(self) -> None:
         """The step failed: its fills are given up."""
         self._end({gather.request: Code.CLOSED for gather, _ in self._chunks})
+
+    def _digest(self, gather: GatherPlan, layer: int, pages: Pages) -> None:
+        # A reader that has the chunk's first blocks of its own loads what follows them: every such rest is told.
+        for start in range(0, gather.slot.tokens, self._kv.block_tokens):
+            digests = self._kv.digests(gather.key, layer, gather.slot.tokens, pages, start)
+            self._digests.setdefault(id(gather), {}).setdefault(start, []).extend(digests)
 
     def _end(self, failed: dict[str, int]) -> None:
         if not failed:

@@ -98,12 +98,12 @@ class Loader:
             client.scattered(plan.ticket, stamps)
         if self._check is not None:
             for i in range(good):
-                slot, key = plan.slots[i], bytes(plan.slots[i].key)
+                slot, key, start = plan.slots[i], bytes(plan.slots[i].key), plan.token_first(i)
                 digests = [
                     digest
                     for layer in range(self._kv.layers)
-                    for digest in self._kv.digests(key, layer, slot.tokens, pages[i])
+                    for digest in self._kv.digests(key, layer, slot.tokens, pages[i], start)
                 ]
-                self._check.write("loaded", plan.request, key, slot.tokens, digests, chunk=plan.first + i)
+                self._check.write("loaded", plan.request, key, slot.tokens, digests, start, plan.first + i)
         self._counters.add("chunks_loaded", good)
         return good

@@ -37,11 +37,18 @@ class KvPages:
     def pages(self, blocks: Sequence[int]) -> Pages:
         return pages_of(kernel_pages(blocks, self._spec.block_tokens, self.layouts[0].page_tokens))
 
-    def digests(self, key: bytes, layer: int, tokens: int, pages: Pages) -> list[bytes]:
-        """Digests of this rank's heads of one layer of a chunk that stands in the pages."""
+    @property
+    def block_tokens(self) -> int:
+        return self._spec.block_tokens
+
+    def digests(self, key: bytes, layer: int, tokens: int, pages: Pages, start: int = 0) -> list[bytes]:
+        """Digests of this rank's heads of one layer of a chunk that stands in the pages, from token `start` on."""
+        layout = self.layouts[layer]
+        skipped, offset = divmod(start, layout.page_tokens)
+        rest = pages_of(pages[skipped:])
         first, count = self.heads
         return [
-            self._library.digest_pages(self._geometry, key, layer, head, tokens, self.layouts[layer], pages)
+            self._library.digest_pages(self._geometry, key, layer, head, tokens - start, layout, rest, offset)
             for head in range(first, first + count)
         ]
 

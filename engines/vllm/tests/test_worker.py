@@ -27,8 +27,10 @@ class FakePages:
     def pages(self, blocks: list[int]) -> list[int]:
         return blocks
 
-    def digests(self, key: bytes, layer: int, tokens: int, pages: Any) -> list[bytes]:
-        return [bytes([layer, head]) for head in range(2)]
+    block_tokens = BLOCK
+
+    def digests(self, key: bytes, layer: int, tokens: int, pages: Any, start: int = 0) -> list[bytes]:
+        return [bytes([layer, head, start]) for head in range(2)]
 
 
 def gathers(client: Any, *chunks: tuple[str, int]) -> StepPlan:
@@ -160,9 +162,12 @@ def test_check_mode_tells_digests_on_both_sides_and_compares_them(tmp_path: Path
     loads = Loader(FakePages(), BLOCK, True, Counters(), check)  # type: ignore[arg-type]
     loads.run(load_plan(FakeClient(), slots=1))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [line["event"] for line in lines] == ["gathered", "loaded"]
+    assert [(line["event"], line["start"]) for line in lines] == [
+        *(("gathered", start) for start in range(0, 256, BLOCK)),
+        ("loaded", 64),
+    ]
     assert len(lines[0]["digests"]) == 6
     assert compare(lines) == (1, [])
-    lines[1]["digests"][5] = "00"
+    lines[-1]["digests"][5] = "00"
     assert compare(lines)[1][0].endswith("other digests")
     check.close()
