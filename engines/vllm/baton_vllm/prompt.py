@@ -82,6 +82,7 @@ class Prompt:
     naming: Naming
     tokens: int
     keys: list[bytes]
+    packed: bytes
     counts: list[int]
     chunk_tokens: int
     # When a waiting decode leg stops waiting, seconds of the scheduler's clock.
@@ -108,7 +109,7 @@ class Prompt:
         counts = chunk_counts(len(tokens), chunk_tokens)
         full = len(tokens) // chunk_tokens
         return cls(
-            request, naming, len(tokens), keys, counts, chunk_tokens, deadline,
+            request, naming, len(tokens), keys, b"".join(keys), counts, chunk_tokens, deadline,
             stage="none" if naming.role is None else "waiting",
             done=bytearray(len(keys)), loadable=len(keys),
             generated_chunk=full, generated_key=keys[full - 1] if full else naming.root,
@@ -123,7 +124,8 @@ class Prompt:
         return chunk * self.chunk_tokens + self.counts[chunk]
 
     def joined(self, first: int, last: int) -> bytes:
-        return b"".join(self.keys[first:last])
+        """Keys [first, last), one after the other."""
+        return self.packed[first * KEY_BYTES : last * KEY_BYTES]
 
     def take_ended(self, computed: int) -> Iterator[int]:
         """Chunks that end by `computed` and have not been taken before: each once."""

@@ -152,7 +152,7 @@ class SchedulerHalf:
         client = self._session.client()
         if client is None or prompt.naming.ticket is None:
             return self._lost(prompt, Code.CLOSED)
-        code, need = client.accept(prompt.naming.ticket, b"".join(prompt.keys), prompt.tokens)
+        code, need = client.accept(prompt.naming.ticket, prompt.packed, prompt.tokens)
         if code != Code.OK:
             return self._lost(prompt, code)
         prompt.need = need
@@ -183,6 +183,9 @@ class SchedulerHalf:
 
         def begin(ticket: bytes | None, key: bytes, chunk: int, tokens: int) -> None:
             nonlocal blocks
+            # Asked for first: a begun fill has to be gathered or given up.
+            if blocks is None:
+                blocks = output.kv_connector_block_state.get_block_ids(request)[0]
             code, slot = client.fill_begin(ticket, key, chunk, tokens)
             if code == Code.HELD:
                 return
@@ -193,8 +196,6 @@ class SchedulerHalf:
                     prompt.stage = "over"
                     self._lost(prompt, code)
                 return
-            if blocks is None:
-                blocks = output.kv_connector_block_state.get_block_ids(request)[0]
             plan.gathers.append(GatherPlan(request, slot, key, self._span(blocks, chunk, tokens)))
 
         for chunk in prompt.take_ended(end):
