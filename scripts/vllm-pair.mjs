@@ -1,5 +1,5 @@
 // Two vLLM engines under Baton on loopback: a transfer service and an engine for prefill, the same for decode, the router.
-//   node scripts/vllm-pair.mjs MODEL_FOLDER [--dtype float32] [--block-size 32] [--wheel FOLDER] [--prefill-blocks N] [--keep]
+//   node scripts/vllm-pair.mjs MODEL_FOLDER [--dtype float32] [--block-size 32] [--wheel FOLDER] [--prefill-flags FLAGS] [--keep]
 // Prints one JSON line when all are ready (minutes) and stays until it is interrupted; then everything ends, by pid.
 // BATON_VLLM_VENV names the environment (scripts/vllm-venv.mjs); the connector comes from the tree, or from the folder
 // that --wheel names, into which its wheel is unpacked (pip install --target FOLDER WHEEL).
@@ -196,16 +196,14 @@ if (process.argv[1] === import.meta.filename) {
       dtype: { type: 'string' },
       'block-size': { type: 'string' },
       wheel: { type: 'string' },
-      'prefill-blocks': { type: 'string' },
+      'prefill-flags': { type: 'string' },
       keep: { type: 'boolean' },
     },
   });
   const pair = await startPair({
     model: positionals[0],
     wheel: values.wheel,
-    prefill: values['prefill-blocks']
-      ? { flags: ['--num-gpu-blocks-override', values['prefill-blocks']] }
-      : {},
+    prefill: { flags: values['prefill-flags']?.split(' ') },
     ...(values.dtype && { dtype: values.dtype }),
     ...(values['block-size'] && { blockSize: Number(values['block-size']) }),
   });

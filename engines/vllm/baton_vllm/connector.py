@@ -23,6 +23,7 @@ from .plans import StepPlan
 from .scheduler import SchedulerHalf
 from .session import Attachment, Session, share, unshare
 from .settings import check_deployment, parse_settings
+from .stats import BatonPromMetrics, BatonStats
 from .worker import WorkerHalf
 
 
@@ -63,6 +64,20 @@ class BatonConnector(KVConnectorBase_V1, SupportsHMA):
     @classmethod
     def requires_piecewise_for_cudagraph(cls, extra_config: dict[str, Any]) -> bool:
         return bool(extra_config.get("layer_hooks", True))
+
+    def get_kv_connector_stats(self) -> BatonStats | None:
+        counted = self._counters.take()
+        return BatonStats(counted) if counted else None
+
+    @classmethod
+    def build_kv_connector_stats(cls, data: dict[str, Any] | None = None) -> BatonStats:
+        return BatonStats(data or {})
+
+    @classmethod
+    def build_prom_metrics(
+        cls, vllm_config: Any, metric_types: Any, labelnames: list[str], per_engine_labelvalues: dict[int, list[object]]
+    ) -> BatonPromMetrics:
+        return BatonPromMetrics(vllm_config, metric_types, labelnames, per_engine_labelvalues)
 
     # Scheduler half.
 

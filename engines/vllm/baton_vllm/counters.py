@@ -13,9 +13,16 @@ T = TypeVar("T")
 class Counters:
     def __init__(self) -> None:
         self.values: Counter[str] = Counter()
+        self._taken: Counter[str] = Counter()
 
     def add(self, name: str, value: int = 1) -> None:
         self.values[name] += value
+
+    def take(self) -> dict[str, int]:
+        """What was counted since the last call."""
+        taken = {name: value - self._taken[name] for name, value in self.values.items() if value != self._taken[name]}
+        self._taken.update(taken)
+        return taken
 
     def guard(self, hook: str, fallback: T, work: Callable[[], T]) -> T:
         """The work's result; when it throws, the fallback, counted under the hook's name."""
