@@ -1,6 +1,7 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
+#include "base/limits.h"
 #include "support/lane_end.h"
 
 using namespace baton;
@@ -173,21 +174,58 @@ TEST_CASE("a cancelled ticket's runs that have not begun never go out, and the l
   CHECK(pair.source.downs.empty());
 }
 
-TEST_CASE("what a lane holds unsent is bounded, and it says when it takes more") {
-  Pair pair;
-  const TestChunk chunk(64, 512 << 10, 8, 11);
-  const std::vector<uint8_t>& landed = pair.target.expect(chunk);
-  uint32_t taken = 0;
-  while (taken < 64 && pair.source.lane().announce(chunk.run(taken, 1))) ++taken;
-  REQUIRE(taken < 64);
-  REQUIRE(turn_until({&pair.source, &pair.target}, [&] { return pair.source.writables > 0; }));
-  const uint32_t rest = taken;
-  for (uint32_t next = rest; next < 64;) {
-    if (pair.source.lane().announce(chunk.run(next, 1))) ++next;
-    else REQUIRE(turn_until({&pair.source, &pair.target}, [&, n = pair.source.writables] { return pair.source.writables > n; }));
+namespace {
+constexpr uint32_t kBig = 512 << 10;
+
+// As many runs of a chunk as the lane takes at once.
+uint32_t announce_all(Pair& pair, const TestChunk& chunk, uint32_t from, uint32_t to) {
+  uint32_t next = from;
+  while (next < to && pair.source.lane().announce(chunk.run(next, 1))) ++next;
+  return next;
+}
+
+void announce_rest(Pair& pair, const TestChunk& chunk, uint32_t from, uint32_t to) {
+  for (uint32_t next = announce_all(pair, chunk, from, to); next < to; next = announce_all(pair, chunk, next, to)) {
+    REQUIRE(turn_until({&pair.source, &pair.target},
+                       [&, n = pair.source.writables] { return pair.source.writables > n; }));
   }
+}
+}  // namespace
+
+TEST_CASE("what a lane has announced and not heard of is bounded, and it says when it takes more") {
+  Pair pair;
+  const TestChunk chunk(64, kBig, 8, 11);
+  const std::vector<uint8_t>& landed = pair.target.expect(chunk);
+  const uint32_t taken = announce_all(pair, chunk, 0, 64);
+  CHECK(taken * uint64_t{kBig} >= limits::kLaneBytesInFlightMax);
+  CHECK(taken * uint64_t{kBig} < limits::kLaneBytesInFlightMax + kBig);
+  REQUIRE(turn_until({&pair.source, &pair.target}, [&] { return pair.source.writables > 0; }));
+  announce_rest(pair, chunk, taken, 64);
   REQUIRE(turn_until({&pair.source, &pair.target}, [&] { return pair.source.acks.size() == 64; }));
   CHECK(landed == chunk.bytes);
+}
+
+TEST_CASE("runs that go out gain no room by that, but by the verdict on them") {
+  const TestChunk chunk(64, kBig, 8, 12);  // outlives the pair, which still holds runs of it at the end
+  Pair pair;
+  pair.target.expect(chunk);
+  const uint32_t taken = announce_all(pair, chunk, 0, 64);
+  REQUIRE(turn_until({&pair.source}, [&] { return pair.source.sent_runs >= 1; }));
+  CHECK(announce_all(pair, chunk, taken, 64) == taken);
+  REQUIRE(turn_until({&pair.source, &pair.target}, [&] { return !pair.source.acks.empty(); }));
+  CHECK(announce_all(pair, chunk, taken, 64) > taken);
+}
+
+TEST_CASE("a cancelled ticket's runs give their room back, begun or not") {
+  const TestChunk gone(64, kBig, 8, 13), other(64, kBig, 9, 14);
+  Pair pair;
+  pair.target.expect(gone);
+  const std::vector<uint8_t>& landed = pair.target.expect(other);
+  announce_all(pair, gone, 0, 64);
+  REQUIRE(turn_until({&pair.source}, [&] { return pair.source.sent_runs >= 1; }));
+  pair.source.lane().cancel(gone.ticket, 7, Reason::fill_aborted, false);
+  announce_rest(pair, other, 0, 64);
+  REQUIRE(turn_until({&pair.source, &pair.target}, [&] { return landed == other.bytes; }));
 }
 
 TEST_CASE("both ends estimate the same clock offset with opposite signs") {

@@ -20,7 +20,7 @@ bool same_run(const Run& run, const Ack& ack) {
 
 bool Sender::room() const {
   if (in_flight_.size() + queued_runs_ >= limits::kLaneRunsInFlightMax) return false;
-  return unsent_bytes_ < limits::kLaneUnsentBytesMax;
+  return owed_bytes_ < limits::kLaneBytesInFlightMax;
 }
 
 void Sender::push_run(const Run& run) {
@@ -39,7 +39,7 @@ void Sender::push_run(const Run& run) {
   out.length = run.length;
   out.is_run = true;
   out.run = run;
-  unsent_bytes_ += run.length;
+  owed_bytes_ += run.length;
   ++queued_runs_;
   queue_.push_back(std::move(out));
 }
@@ -106,7 +106,6 @@ void Sender::took(uint64_t n, uint64_t now_ns, const Began& began, uint64_t& fra
     if (out.sent < out.size()) break;
     ++frames;
     if (out.is_run) {
-      unsent_bytes_ -= out.length;
       --queued_runs_;
     } else {
       control_bytes_ -= out.head.size();
@@ -119,7 +118,7 @@ void Sender::drop(const TicketId& ticket) {
   const auto going = [&](const Out& out) { return out.is_run && out.sent == 0 && out.run.ticket == ticket; };
   for (const Out& out : queue_) {
     if (!going(out)) continue;
-    unsent_bytes_ -= out.length;
+    owed_bytes_ -= out.length;
     --queued_runs_;
   }
   // Sequences given to frames that have not begun are taken back, so that no gap appears.
@@ -137,6 +136,7 @@ std::optional<Run> Sender::acknowledged(const Ack& ack) {
   if (it == in_flight_.end()) return {};
   const Run run = *it;
   in_flight_.erase(it);
+  owed_bytes_ -= run.length;
   return run;
 }
 

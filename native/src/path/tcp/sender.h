@@ -49,7 +49,7 @@ class Sender {
   std::deque<Out> queue_;
   std::deque<Run> in_flight_;      // a byte of them went out and no verdict came back; oldest first
   uint64_t sequence_ = 0;          // of the last sealed frame
-  uint64_t unsent_bytes_ = 0;      // of queued payloads
+  uint64_t owed_bytes_ = 0;        // payload announced and not acknowledged
   size_t queued_runs_ = 0, control_bytes_ = 0;
 };
 
