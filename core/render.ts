@@ -1,12 +1,14 @@
 // Text to token ids by the served model's own files: tokenizer.json and a Jinja chat template. Router and engine read the
 // same files through this one module; its native part works off the JavaScript thread.
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { Tokenizer } from 'tokenizers';
 import { BatonError } from './errors.ts';
 
 export interface RenderFiles {
-  tokenizer: string; // path of tokenizer.json
+  tokenizer: string; // path of tokenizer.json; special tokens come from the tokenizer_config.json beside it, if there is one
   chatTemplate: string; // path of a Jinja template
 }
 
@@ -31,6 +33,7 @@ export async function createRenderer(files: RenderFiles): Promise<Renderer> {
       throw new BatonError('bad_config', `cannot read ${path}: correct the path`, { cause: error });
     }
   };
+  const specialTokens = await specialTokensOf(join(dirname(files.tokenizer), 'tokenizer_config.json'), read);
   let tokenizer: Tokenizer;
   let template: Template;
   try {
@@ -49,7 +52,7 @@ export async function createRenderer(files: RenderFiles): Promise<Renderer> {
     chat(messages, tools) {
       let text: string;
       try {
-        text = template.render({ messages, tools, add_generation_prompt: true });
+        text = template.render({ ...specialTokens, messages, tools, add_generation_prompt: true });
       } catch (error) {
         throw new BatonError(
           'invalid_type',
@@ -64,4 +67,27 @@ export async function createRenderer(files: RenderFiles): Promise<Renderer> {
     },
     decode: (ids) => tokenizer.decode([...ids], true),
   };
+}
+
+/** `bos_token`, `eos_token` and their like, by which chat templates name them (Hugging Face's tokenizer_config.json). */
+async function specialTokensOf(
+  path: string,
+  read: (path: string) => Promise<string>,
+): Promise<Record<string, string>> {
+  if (!existsSync(path)) return {};
+  const text = await read(path);
+  let config: Record<string, unknown>;
+  try {
+    config = JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw new BatonError('bad_config', `${path} is not JSON: correct or remove it`, { cause: error });
+  }
+  const tokens: Record<string, string> = {};
+  for (const [name, value] of Object.entries(config)) {
+    if (!name.endsWith('_token')) continue;
+    const content =
+      typeof value === 'object' && value !== null ? (value as { content?: unknown }).content : value;
+    if (typeof content === 'string') tokens[name] = content;
+  }
+  return tokens;
 }

@@ -45,7 +45,7 @@ export const modelSettings = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      '`tokenizer.json` that the router renders with; null: the engine renders and nothing is named by the router.',
+      '`tokenizer.json` that the router renders with (and the `tokenizer_config.json` beside it, for special tokens); null: the engine renders and nothing is named by the router.',
     ),
   tokenize: z
     .boolean('must be true or false')

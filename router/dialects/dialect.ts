@@ -50,14 +50,14 @@ export function prefillEdits(facts: LegFacts): Map<string, string | null> {
 }
 
 /**
- * Baton's own parameters, and beside the client's text what the router made of it: an engine that makes something else of the
- * text goes by its own, and the handoff ends as a key mismatch. A rendering must never decide what is answered.
+ * Baton's own parameters, and among them what the router made of the client's text: an engine that makes something else of it
+ * goes by its own, and the handoff ends as a key mismatch. A rendering must never decide what is answered: beside `baton`, as
+ * `prompt_token_ids`, vLLM would take it for the prompt.
  */
 export function putPrompt(edits: Map<string, string | null>, facts: LegFacts, baton: object | null): void {
   const { ids } = facts;
   edits.set('cache_salt', `"${facts.root}"`);
-  const params: string[] = [];
-  if (baton !== null) params.push(`"baton":${JSON.stringify(baton)}`);
-  if (ids !== null) params.push(`"prompt_token_ids":${ids}`);
-  edits.set('kv_transfer_params', params.length === 0 ? null : `{${params.join(',')}}`);
+  const own = baton === null ? '' : JSON.stringify(baton).slice(1, -1);
+  const rendered = ids === null ? '' : `,"rendered":${ids}`;
+  edits.set('kv_transfer_params', baton === null ? null : `{"baton":{${own}${rendered}}}`);
 }

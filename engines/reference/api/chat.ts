@@ -26,7 +26,7 @@ export async function readChat(fields: Fields, engine: Engine, requestId: string
   const limit = { names: ['max_completion_tokens', 'max_tokens'], otherwise: null };
   const common = readCommon(fields, engine, requestId, limit);
   const messages = readMessages(fields);
-  const { naming, transfer } = readTransfer(fields);
+  const { naming, rendered } = readTransfer(fields);
   fields.neutral('logprobs', false);
   fields.neutral('top_logprobs', 0);
   fields.neutral('tools', []);
@@ -40,7 +40,7 @@ export async function readChat(fields: Fields, engine: Engine, requestId: string
   fields.ignore('parallel_tool_calls', 'reasoning_effort', 'verbosity', 'prediction');
   fields.end();
   const tokens = await renderChat(messages, engine);
-  compareRendering(transfer, tokens, engine);
+  compareRendering(rendered, tokens, fields, engine);
   return withPrompts(common, [tokens], naming, engine);
 }
 

@@ -29,7 +29,7 @@ export async function readCompletion(fields: Fields, engine: Engine, requestId: 
   const limit = { names: ['max_tokens', 'max_completion_tokens'], otherwise: DEFAULT_MAX_TOKENS };
   const common = readCommon(fields, engine, requestId, limit);
   const prompt = fields.required('prompt');
-  const { naming, transfer } = readTransfer(fields);
+  const { naming, rendered } = readTransfer(fields);
   fields.neutral('logprobs');
   fields.neutral('echo', false);
   fields.neutral('suffix', '');
@@ -37,7 +37,7 @@ export async function readCompletion(fields: Fields, engine: Engine, requestId: 
   fields.neutral('use_beam_search', false);
   fields.end();
   const prompts = await readPrompts(prompt, fields, engine);
-  compareRendering(transfer, prompts.length === 1 ? (prompts[0] ?? null) : null, engine);
+  compareRendering(rendered, prompts.length === 1 ? (prompts[0] ?? null) : null, fields, engine);
   return withPrompts(common, prompts, naming, engine);
 }
 

@@ -66,23 +66,24 @@ export function readCommon(fields: Fields, engine: Engine, requestId: string, li
 }
 
 /** `kv_transfer_params`: names of the prompt's KV, and for chat the rendered token ids. */
-export function readTransfer(fields: Fields): { naming: Naming | null; transfer: Fields | null } {
+export function readTransfer(fields: Fields): { naming: Naming | null; rendered: unknown } {
   const transfer = fields.object('kv_transfer_params');
   const baton = transfer?.object('baton') ?? null;
-  if (baton === null) return { naming: null, transfer };
+  if (baton === null) return { naming: null, rendered: null };
   const root = hexField(baton, 'root', KEY_BYTES);
   const ticket = hexField(baton, 'ticket', TICKET_BYTES);
   const role = baton.string('role', 16);
+  const rendered = baton.any('rendered') ?? null;
   baton.end();
   if (role !== null && role !== 'prefill' && role !== 'decode') {
     throw baton.wrong('role', 'must be prefill or decode');
   }
   if (root === null) {
     if (ticket !== null) throw baton.wrong('root', 'is required with a ticket');
-    return { naming: null, transfer };
+    return { naming: null, rendered };
   }
   if (ticket !== null && role === null) throw baton.wrong('role', 'is required with a ticket');
-  return { naming: { root, ticket, role }, transfer };
+  return { naming: { root, ticket, role }, rendered };
 }
 
 /** The whole request, once its prompts are known; `context_length_exceeded` when they do not fit. */
@@ -144,11 +145,16 @@ export function readTokenIds(
  * Counts whether a router made the same of this prompt. What the engine itself makes of it is what it computes and names: a
  * router with another tokenizer costs hits, never an answer.
  */
-export function compareRendering(transfer: Fields | null, own: Uint32Array | null, engine: Engine): void {
-  const sent = transfer?.any('prompt_token_ids') ?? null;
-  if (transfer === null || sent === null || own === null) return;
-  if (!Array.isArray(sent)) throw transfer.wrong('prompt_token_ids', 'must be a list of token ids');
-  const agreed = sent.length === own.length && own.every((id, i) => id === sent[i]);
+export function compareRendering(
+  rendered: unknown,
+  own: Uint32Array | null,
+  fields: Fields,
+  engine: Engine,
+): void {
+  if (rendered === null || own === null) return;
+  if (!Array.isArray(rendered))
+    throw fields.wrong('kv_transfer_params', '.baton.rendered must be a list of token ids');
+  const agreed = rendered.length === own.length && own.every((id, i) => id === rendered[i]);
   engine.parts.metrics.add('baton_engine_renderings_compared_total', 1, { agreed: String(agreed) });
 }
 

@@ -148,7 +148,7 @@ test("a router's rendering is compared, and the engine's own is what counts", as
     const asked = async (sent: unknown) => {
       const { json } = await post(path, {
         ...body, max_tokens: 3, temperature: 0, return_token_ids: true,
-        kv_transfer_params: { baton: { root: ROOT }, prompt_token_ids: sent },
+        kv_transfer_params: { baton: { root: ROOT, rendered: sent } },
       });
       return json.choices?.[0]?.token_ids;
     };
