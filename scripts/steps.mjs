@@ -32,6 +32,7 @@ export const testSteps = [
 
 export const restSteps = [
   native('thread'),
+  script('vllm check', 'scripts/vllm-check.mjs'),
   script('hooks', 'scripts/build-native.mjs', '--hooks'),
   ...(hasFile('test/fault', /\.test\.ts$/) ? [vitest('fault')] : []),
 ];
