@@ -22,23 +22,34 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-async function placed(length: number, seed: number): Promise<Decision> {
-  const tokens = promptOf(length, seed);
-  const response = await fetch(`${cluster.routerUrl}/v1/completions`, {
+function asked(tokens: Uint32Array, fields: object, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(`${cluster.routerUrl}/v1/completions`, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
       authorization: `Bearer ${TENANT.key}`,
       'x-baton-explain': '1',
+      ...headers,
     },
-    body: JSON.stringify({
-      model: 'synthetic', prompt: [...tokens], max_tokens: 4, temperature: 0, ignore_eos: true, return_token_ids: true,
-    }),
-  }); // prettier-ignore
+    body: JSON.stringify({ model: 'synthetic', prompt: [...tokens], ...fields }),
+  });
+}
+
+const decisionOf = (response: Response): Decision =>
+  JSON.parse(response.headers.get('x-baton-decision') ?? '{}') as Decision;
+
+async function placed(length: number, seed: number): Promise<Decision> {
+  const tokens = promptOf(length, seed);
+  const response = await asked(tokens, {
+    max_tokens: 4,
+    temperature: 0,
+    ignore_eos: true,
+    return_token_ids: true,
+  });
   expect(response.status).toBe(200);
   const answer = (await response.json()) as { choices: { token_ids: number[] }[] };
   expect(answer.choices[0]?.token_ids).toEqual(await rightAnswer(cluster, tokens));
-  return JSON.parse(response.headers.get('x-baton-decision') ?? '{}') as Decision;
+  return decisionOf(response);
 }
 
 test('a short prompt is computed where it is decoded', async () => {
@@ -61,16 +72,7 @@ test('a long one is handed off, and the explanation has the costs of both', asyn
 });
 
 test('the header that chooses a mode for one request is obeyed', async () => {
-  const response = await fetch(`${cluster.routerUrl}/v1/completions`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      authorization: `Bearer ${TENANT.key}`,
-      'x-baton-explain': '1',
-      'x-baton-placement': 'disaggregated',
-    },
-    body: JSON.stringify({ model: 'synthetic', prompt: [...promptOf(100, 3)], max_tokens: 1 }),
-  });
-  const decision = JSON.parse(response.headers.get('x-baton-decision') ?? '{}') as Decision;
+  const headers = { 'x-baton-placement': 'disaggregated' };
+  const decision = decisionOf(await asked(promptOf(100, 3), { max_tokens: 1 }, headers));
   expect(decision).toMatchObject({ mode: 'disaggregated', chosen: { kind: 'disaggregated' } });
 });
