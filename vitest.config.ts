@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// One project per kind of test: `vitest run --project unit|flow|fault`.
+// One project per kind of test: `vitest run --project unit|flow|fault|vllm`.
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -33,6 +33,18 @@ export default defineConfig({
           include: ['test/fault/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'vllm',
+          include: ['test/vllm/**/*.test.ts'],
+          // One pair of engines per dialect serves all files, one file after the other.
+          globalSetup: ['test/vllm/setup.ts'],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 700_000,
         },
       },
     ],

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { startCluster, type Cluster } from '#cli/cluster.ts';
-import { untilReady } from '#test/support/ready.ts';
+import { untilReady } from '#cli/ready.ts';
 import { median } from './process.ts';
 
 const LAYERS = 32;

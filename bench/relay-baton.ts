@@ -2,7 +2,7 @@
 // both services. Everything but the router shares the other core with the client.
 import { Agent, request } from 'node:http';
 import { startCluster, type Cluster } from '#cli/cluster.ts';
-import { untilReady } from '#test/support/ready.ts';
+import { untilReady } from '#cli/ready.ts';
 import { cpuTicks, pin, TICK_US } from './process.ts';
 
 const CONNECTIONS = 16;

@@ -51,6 +51,7 @@ export interface Cluster {
   engines: Member[];
   member(name: string): Member;
   arenaPath(node: string): string;
+  socketPath(node: string): string;
   /** Starts one member again, with the addresses it had where they are fixed. */
   restart(name: string): Promise<Member>;
   stop(): Promise<void>;
@@ -161,7 +162,7 @@ export async function startCluster(spec: ClusterSpec): Promise<Cluster> {
       );
     }
     return {
-      directory, router, services, engines, stop, arenaPath,
+      directory, router, services, engines, stop, arenaPath, socketPath,
       routerUrl: router?.url ?? '', adminUrl: router?.adminUrl ?? '',
       member: (name) => entry(name).member,
       restart: (name) => entry(name).again(),

@@ -14,12 +14,17 @@ export interface ConfigSources {
 }
 
 export const CLUSTER_KEY_BYTES_MIN = 32;
-// Variables that are not settings: secrets that must not stand in a file, and build switches.
+// Variables that are not settings: secrets that must not stand in a file, and what builds, tests and vLLM's environment go by.
 const RESERVED = new Set([
   'BATON_CLUSTER_KEY',
   'BATON_CLUSTER_KEY_PREVIOUS',
   'BATON_VERIFY',
   'BATON_SKIP_VLLM',
+  'BATON_VLLM_VENV',
+  'BATON_VLLM_DEV_VENV',
+  'BATON_VLLM_PAIRS',
+  'BATON_VLLM_FULL',
+  'BATON_PYTHON',
 ]);
 
 type Tree = Record<string, unknown>;

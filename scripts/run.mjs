@@ -1,6 +1,7 @@
 // Helpers of the scripts: children on the pinned Node, captured output, counted steps. Runs on Node 20 too.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 export const root = join(import.meta.dirname, '..');
@@ -49,7 +50,26 @@ export function dropForeignCache(build) {
   if (made !== build) rmSync(build, { recursive: true });
 }
 
-const countLine = /^(\d+) passed, (\d+) failed$/;
+const reports = mkdtempSync(join(tmpdir(), 'baton-test-'));
+process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
+
+/** A step: the tests of one project of vitest.config.ts, all or those of the named files. */
+export function vitest(project, ...files) {
+  const report = join(reports, `${project}.json`);
+  const main = join(root, 'node_modules/vitest/vitest.mjs');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  return {
+    name: project,
+    report,
+    command: [node, main, 'run', '--project', project, ...reporters, ...files],
+  };
+}
+
+const countLine = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/;
+
+/** One line of counts; what is skipped stands there only where something is. */
+const countsLine = ({ passed, failed, skipped }) =>
+  `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 
 /** Counts of a step: vitest's JSON report, else the last `N passed, N failed` line, else the step itself is 1. */
 function countsOf(step, ok, lines) {
@@ -57,12 +77,16 @@ function countsOf(step, ok, lines) {
   if (step.report && existsSync(step.report)) {
     const report = JSON.parse(readFileSync(step.report, 'utf8'));
     const broken = report.testResults.filter((f) => f.status === 'failed' && f.assertionResults.length === 0);
-    counts = { passed: report.numPassedTests, failed: report.numFailedTests + broken.length };
+    counts = {
+      passed: report.numPassedTests,
+      failed: report.numFailedTests + broken.length,
+      skipped: report.numPendingTests,
+    };
   } else {
     const match = lines.map((line) => countLine.exec(line)).findLast(Boolean);
     counts = match
-      ? { passed: Number(match[1]), failed: Number(match[2]) }
-      : { passed: ok ? 1 : 0, failed: 0 };
+      ? { passed: Number(match[1]), failed: Number(match[2]), skipped: Number(match[3] ?? 0) }
+      : { passed: ok ? 1 : 0, failed: 0, skipped: 0 };
   }
   if (!ok && counts.failed === 0) counts.failed = 1;
   return counts;
@@ -93,17 +117,16 @@ function runStep(step) {
 
 /** Runs all steps one after the other, whatever fails, and ends the process with the sum. */
 export async function runSteps(steps) {
-  const total = { passed: 0, failed: 0 };
+  const total = { passed: 0, failed: 0, skipped: 0 };
   const table = [];
   for (const step of steps) {
     console.log(`\n== ${step.name}`);
     const started = performance.now();
-    const { passed, failed } = await runStep(step);
-    total.passed += passed;
-    total.failed += failed;
+    const counts = await runStep(step);
+    for (const key of Object.keys(total)) total[key] += counts[key];
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    table.push(`${step.name.padEnd(20)} ${seconds.padStart(7)} s  ${passed} passed, ${failed} failed `);
+    table.push(`${step.name.padEnd(20)} ${seconds.padStart(7)} s  ${countsLine(counts)} `);
   }
-  console.log(`\n${table.join('\n')}\n\n${total.passed} passed, ${total.failed} failed`);
+  console.log(`\n${table.join('\n')}\n\n${countsLine(total)}`);
   process.exitCode = total.failed > 0 ? 1 : 0;
 }

@@ -1,18 +1,7 @@
 // The steps of `npm test` and of what `npm run test:all` adds. A step whose files do not exist yet is left out.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasFile, node, root } from './run.mjs';
-
-const reports = mkdtempSync(join(tmpdir(), 'baton-test-'));
-process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
-
-function vitest(project) {
-  const report = join(reports, `${project}.json`);
-  const main = join(root, 'node_modules/vitest/vitest.mjs');
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  return { name: project, report, command: [node, main, 'run', '--project', project, ...reporters] };
-}
+import { hasFile, node, root, vitest } from './run.mjs';
 
 const script = (name, ...command) => ({ name, command: [node, ...command] });
 const native = (sanitize) => script(`native ${sanitize}`, 'scripts/native-test.mjs', '--sanitize', sanitize);
@@ -35,4 +24,5 @@ export const restSteps = [
   script('vllm check', 'scripts/vllm-check.mjs'),
   script('hooks', 'scripts/build-native.mjs', '--hooks'),
   ...(hasFile('test/fault', /\.test\.ts$/) ? [vitest('fault')] : []),
+  script('vllm', 'scripts/vllm-test.mjs'),
 ];

@@ -1,9 +1,8 @@
 // npm run demo: a few conversations over prefill and decode, each answer compared with the engine serving alone.
 import { constants } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { BatonError } from '#core/errors.ts';
 import type { Cluster } from '../cluster.ts';
 import type { DemoFlags } from '../program.ts';
+import { untilReady } from '../ready.ts';
 import { ask, type ChatTurn } from './ask.ts';
 import { CONVERSATIONS } from './conversations.ts';
 import { readyDocument, startDemo } from './deployment.ts';
@@ -14,7 +13,6 @@ import { drawTimeline } from './timeline.ts';
 
 const MODEL = 'tiny';
 const CHUNK_TOKENS = 256;
-const READY_MS = 120_000;
 
 interface Totals {
   requests: number;
@@ -108,13 +106,4 @@ function finish(totals: Totals): void {
   if (uncrossed > 0) console.log(`${uncrossed} answers with a full chunk crossed no lane`);
   console.log(JSON.stringify({ requests, identical, bytes_over_lanes: bytes, exposed_ratio: exposed }));
   process.exitCode = requests > 0 && identical === requests && uncrossed === 0 && bytes > 0 ? 0 : 1;
-}
-
-async function untilReady(routerUrl: string): Promise<void> {
-  const deadline = performance.now() + READY_MS;
-  while (!(await fetch(`${routerUrl}/health/ready`)).ok) {
-    if (performance.now() > deadline)
-      throw new BatonError('start_failed', `the pair was not ready within ${READY_MS} ms`);
-    await sleep(20);
-  }
 }

@@ -5,8 +5,9 @@ import type { Cluster, EngineSpec } from '#cli/cluster.ts';
 import { ask, deploy, promptOf, rightAnswer, untilBaseline } from '#test/support/deployment.ts';
 import { untilJourney } from '#test/support/journey.ts';
 import { metricAt } from '#test/support/metrics.ts';
-import { freePorts } from '#test/support/ports.ts';
-import { until, untilReady } from '#test/support/ready.ts';
+import { freePorts } from '#cli/ports.ts';
+import { untilReady } from '#cli/ready.ts';
+import { until } from '#test/support/ready.ts';
 
 const slow = { max_batched_tokens: 256, compute_us_per_layer: 20_000 };
 const engine = (name: string, role: EngineSpec['role'], node: string | null, settings = {}): EngineSpec => ({

@@ -1,7 +1,8 @@
 // The per-layer report of one handoff: a layer that the engine computes late is seen late in the stamps of both ends.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startCluster, type Cluster } from '#cli/cluster.ts';
-import { until, untilReady } from '#test/support/ready.ts';
+import { untilReady } from '#cli/ready.ts';
+import { until } from '#test/support/ready.ts';
 
 const LAYERS = 12;
 const DELAYED = 7;

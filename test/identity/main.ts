@@ -8,7 +8,7 @@ import { rootOf } from '#core/keys.ts';
 import { complete, digestsOf, named } from '../support/complete.ts';
 import { planPrompts, type PromptPlan } from './prompts.ts';
 import { deploy, suites, TENANT, type Suite } from './suites.ts';
-import { untilReady } from '../support/ready.ts';
+import { untilReady } from '#cli/ready.ts';
 import { metricSum } from '../support/metrics.ts';
 
 const AT_ONCE = 4;

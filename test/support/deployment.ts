@@ -4,7 +4,8 @@ import { startCluster, type Cluster, type EngineSpec } from '#cli/cluster.ts';
 import { seededRandom } from '#core/random.ts';
 import { complete, type Asked } from './complete.ts';
 import { metricSum } from './metrics.ts';
-import { until, untilReady } from './ready.ts';
+import { untilReady } from '#cli/ready.ts';
+import { until } from './ready.ts';
 
 export const TENANT = { name: 'tests', secret: 'tenant-secret-of-the-tests-32-bytes!', key: 'tests-key' };
 export const OTHER = { name: 'others', secret: 'another-tenant-secret-of-32-bytes!!!', key: 'others-key' };

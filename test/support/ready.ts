@@ -13,8 +13,3 @@ export async function until(
     await pause(10);
   }
 }
-
-/** Until the router says that a complete pair can serve. */
-export function untilReady(routerUrl: string, ms = 20_000): Promise<void> {
-  return until('the router is ready', async () => (await fetch(`${routerUrl}/health/ready`)).ok, ms);
-}

@@ -1,0 +1,189 @@
+// Two vLLM engines behind the router on loopback, one for prefill and one for decode, over Baton's bus (with a transfer service
+// for each) or over vLLM's own NixlConnector.
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startCluster, type Cluster } from '../cluster.ts';
+import { freePorts } from '../ports.ts';
+import { untilReady } from '../ready.ts';
+import { VllmEngine, type VllmOptions } from './engine.ts';
+
+export type VllmDialect = 'baton' | 'vllm-nixl';
+
+interface EngineExtras {
+  flags?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}
+
+export interface PairOptions {
+  dialect: VllmDialect;
+  bin: string;
+  model: string;
+  servedName: string;
+  dtype: string;
+  maxModelLen: number;
+  prefill?: EngineExtras;
+  decode?: EngineExtras;
+  /** Merged over the router's section. */
+  router?: Record<string, unknown>;
+  /** Merged over each transfer section. */
+  transfer?: Record<string, unknown>;
+  onLog?: (process: string, line: string) => void;
+  signal?: AbortSignal;
+}
+
+export interface VllmPair {
+  folder: string;
+  prefill: VllmEngine;
+  decode: VllmEngine;
+  /** Members `a` and `b`, the nodes of prefill and decode; none for vllm-nixl. */
+  services: Cluster;
+  /** Member `router`. */
+  router: Cluster;
+  routerUrl: string;
+  adminUrl: string;
+  /** What the connector of an engine has gathered and loaded, as JSON lines (check mode); dialect baton. */
+  checkFile(engine: string): string;
+  stop(): Promise<void>;
+}
+
+/** vLLM's page of tokens; a chunk is a multiple of it, and the CPU's kernels want multiples of 32. */
+export const BLOCK_TOKENS = 32;
+const ARENA_BYTES = 512 << 20;
+
+const ENGINES = [
+  { name: 'prefill-0', role: 'prefill', node: 'a' },
+  { name: 'decode-0', role: 'decode', node: 'b' },
+] as const;
+
+/** The lines of engines/vllm/README.md. */
+export function batonTransfer(socket: string, engine: string, extra: Record<string, unknown> = {}): object {
+  return {
+    kv_connector: 'BatonConnector',
+    kv_connector_module_path: 'baton_vllm.connector',
+    kv_role: 'kv_both',
+    kv_load_failure_policy: 'recompute',
+    kv_connector_extra_config: { socket, engine, ...extra },
+  };
+}
+
+function nixlTransfer(role: string): object {
+  return {
+    kv_connector: 'NixlConnector',
+    kv_role: role === 'prefill' ? 'kv_producer' : 'kv_consumer',
+    kv_buffer_device: 'cpu',
+    kv_load_failure_policy: 'recompute',
+  };
+}
+
+/** Starts services, engines (both at once), router; returns when all are ready. When one fails nothing is left. */
+export async function startVllmPair(options: PairOptions): Promise<VllmPair> {
+  const folder = mkdtempSync(join(tmpdir(), 'baton-vllm-'));
+  const { dialect, signal, onLog } = options;
+  const env = { BATON_CLUSTER_KEY: randomBytes(32).toString('hex') };
+  const common = { env, log: 'info', ...(onLog && { onLog }), ...(signal && { signal }) };
+  const clusters: Cluster[] = [];
+  const engines: VllmEngine[] = [];
+  const stop = async (): Promise<void> => {
+    const [services, router] = clusters;
+    await router?.stop();
+    await Promise.all(engines.map((engine) => engine.stop()));
+    await services?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const checkFile = (engine: string): string => join(folder, `${engine}.check.jsonl`);
+  try {
+    const [servicePorts, enginePorts] = await Promise.all([freePorts(2), freePorts(6)]);
+    const services = await startCluster({
+      ...common,
+      nodes: (dialect === 'baton' ? ['a', 'b'] : []).map((name, i) => ({
+        name,
+        settings: { port: servicePorts[i], arena: { bytes: ARENA_BYTES }, ...options.transfer },
+      })),
+      engines: [],
+      router: null,
+    });
+    clusters.push(services);
+    for (const [i, { name, role, node }] of ENGINES.entries()) {
+      const extras = options[role];
+      const own: Pick<VllmOptions, 'transfer' | 'env'> =
+        dialect === 'baton'
+          ? {
+              transfer: batonTransfer(services.socketPath(node), name, { check_file: checkFile(name) }),
+              env: {},
+            }
+          : { transfer: nixlTransfer(role), env: nixlEnvironment(enginePorts[2 + i] ?? 0) };
+      engines.push(
+        new VllmEngine({
+          name,
+          port: enginePorts[i] ?? 0,
+          bin: options.bin,
+          model: options.model,
+          servedName: options.servedName,
+          dtype: options.dtype,
+          ...own,
+          flags: [
+            ...['--max-model-len', String(options.maxModelLen), '--block-size', String(BLOCK_TOKENS)],
+            ...(extras?.flags ?? []),
+          ],
+          env: { ...own.env, ...extras?.env },
+          logFile: join(folder, `${name}.log`),
+        }),
+      );
+    }
+    const failed = new AbortController();
+    const either = AbortSignal.any([failed.signal, ...(signal ? [signal] : [])]);
+    const starts = engines.map((engine) =>
+      engine.start(either).catch((error: unknown) => {
+        failed.abort(error);
+        throw error;
+      }),
+    );
+    await Promise.allSettled(starts);
+    either.throwIfAborted();
+    const router = await startCluster({
+      ...common,
+      nodes: [],
+      engines: [],
+      router: { ...routerSection(options, engines, services), ...options.router },
+    });
+    clusters.push(router);
+    await untilReady(router.routerUrl, undefined, signal);
+    const [prefill, decode] = engines as [VllmEngine, VllmEngine];
+    return {
+      folder, prefill, decode, services, router, checkFile, stop,
+      routerUrl: router.routerUrl, adminUrl: router.adminUrl,
+    }; // prettier-ignore
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function nixlEnvironment(sidePort: number): Record<string, string> {
+  return {
+    VLLM_NIXL_SIDE_CHANNEL_HOST: '127.0.0.1',
+    VLLM_NIXL_SIDE_CHANNEL_PORT: String(sidePort),
+    UCX_TLS: 'tcp,self,sm',
+    UCX_NET_DEVICES: 'lo',
+  };
+}
+
+function routerSection(options: PairOptions, engines: readonly VllmEngine[], services: Cluster): object {
+  const { dialect, model, servedName, maxModelLen } = options;
+  const own = (node: string): object => (dialect === 'baton' ? { node } : { dialect });
+  return {
+    placement: { mode: 'disaggregated' },
+    services: services.services.map((s) => ({ node: s.name, address: s.url.replace(/^\w+:\/\//, '') })),
+    engines: ENGINES.map(({ name, role, node }, i) => ({ name, role, url: engines[i]?.url, model: servedName, ...own(node) })), // prettier-ignore
+    models: [
+      {
+        name: servedName,
+        tokenizer: join(model, 'tokenizer.json'),
+        chat_template: join(model, 'chat_template.jinja'),
+        max_model_len: maxModelLen,
+      },
+    ],
+  };
+}

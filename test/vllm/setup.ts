@@ -1,0 +1,110 @@
+// Starts, once for all files of test/vllm, the pairs of real vLLM engines, all at the same time, and warms each; a listener of its
+// own on loopback starts a member again that a test has killed. BATON_SKIP_VLLM=1 starts nothing: every test is skipped.
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { installBaton } from '#cli/vllm/environment.ts';
+import { vllmModel } from '#cli/vllm/model.ts';
+import { startVllmPair, type PairOptions, type VllmPair } from '#cli/vllm/pair.ts';
+import { MODEL, type Live, type PairName } from './live.ts';
+import { warm } from './ask.ts';
+
+type Variant = Pick<PairOptions, 'dialect' | 'dtype'> & Partial<PairOptions>;
+
+const VARIANTS: Readonly<Record<PairName, Variant>> = {
+  baton: { dialect: 'baton', dtype: 'float32' },
+  nixl: { dialect: 'vllm-nixl', dtype: 'float32' },
+  bfloat16: { dialect: 'baton', dtype: 'bfloat16' },
+};
+
+/** Only these, in development: `BATON_VLLM_PAIRS=baton,nixl`. */
+const wanted = process.env['BATON_VLLM_PAIRS']?.split(',') ?? Object.keys(VARIANTS);
+
+async function restartMember(pair: VllmPair, name: string): Promise<number> {
+  const engine = [pair.prefill, pair.decode].find((e) => e.name === name);
+  if (engine === undefined) return (await pair.services.restart(name)).child.pid;
+  await engine.kill();
+  await engine.start();
+  return engine.pid;
+}
+
+async function listen(pairs: ReadonlyMap<string, VllmPair>): Promise<Server> {
+  const server = createServer((request, response) => {
+    const query = new URL(request.url ?? '', 'http://control').searchParams;
+    const pair = pairs.get(query.get('pair') ?? '');
+    const restarted = pair
+      ? restartMember(pair, query.get('member') ?? '')
+      : Promise.reject(new Error('no such pair'));
+    restarted.then(
+      (pid) => response.end(String(pid)),
+      (error: unknown) => response.writeHead(500).end(String(error)),
+    );
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  // A restart takes as long as vLLM's start does.
+  server.requestTimeout = 0;
+  return server;
+}
+
+function describePair(pair: VllmPair): Live['pairs'][PairName] {
+  const { prefill, decode, services, routerUrl, adminUrl, folder } = pair;
+  const about = ({ name, url, pid, logFile, args }: VllmPair['prefill']) => ({ name, url, pid, logFile, args, checkFile: pair.checkFile(name) }); // prettier-ignore
+  return {
+    folder,
+    routerUrl,
+    adminUrl,
+    prefill: about(prefill),
+    decode: about(decode),
+    services: services.services.map(({ name, adminUrl: admin, child }) => ({ name, adminUrl: admin ?? '', pid: child.pid })), // prettier-ignore
+  };
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  if (process.env['BATON_SKIP_VLLM'] === '1') {
+    project.provide('vllm', null);
+    return () => Promise.resolve();
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'baton-vllm-test-'));
+  const ending = new AbortController();
+  const { bin, venv, wheel } = await installBaton(folder);
+  const model = await vllmModel('random', venv);
+  const common = { bin, model, servedName: MODEL, maxModelLen: 4096, signal: ending.signal };
+  const pairs = new Map<string, VllmPair>();
+  const names = (Object.keys(VARIANTS) as PairName[]).filter((name) => wanted.includes(name));
+  const stop = async (): Promise<void> => {
+    await Promise.all([...pairs.values()].map((pair) => pair.stop()));
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const started = await Promise.allSettled(
+    names.map(async (name) => {
+      const pair = await startVllmPair({ ...common, ...VARIANTS[name] }).catch((error: unknown) => {
+        ending.abort(error);
+        throw error;
+      });
+      pairs.set(name, pair);
+      await warm(pair);
+    }),
+  );
+  const failed = started.find((result) => result.status === 'rejected');
+  if (failed !== undefined) {
+    await stop();
+    throw ending.signal.reason ?? failed.reason;
+  }
+  const control = await listen(pairs);
+  const live: Live = {
+    control: `http://127.0.0.1:${(control.address() as AddressInfo).port}`,
+    wheel,
+    model,
+    pairs: Object.fromEntries([...pairs].map(([name, pair]) => [name, describePair(pair)])),
+  };
+  project.provide('vllm', live);
+  return async () => {
+    control.close();
+    control.closeAllConnections();
+    await stop();
+  };
+}
