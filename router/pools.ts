@@ -68,6 +68,10 @@ export class Engine implements EngineView {
     return this.rates.prefillOf(this.name, this.model);
   }
 
+  get pullMsPerToken(): number {
+    return this.rates.pullMsOf(this.name, this.model);
+  }
+
   attach(info: AttachmentInfo | null, takesTickets: boolean): void {
     this.attachment = info;
     this.namespace = info !== null && takesTickets ? hex(info.namespace) : null;

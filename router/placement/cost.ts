@@ -22,6 +22,8 @@ export interface EngineView {
   /** Requests of others on it, running or waiting, as far as it tells. */
   readonly others: number;
   readonly prefillTokensPerS: number;
+  /** What a token that it pulls itself (dialect vllm-nixl) adds to its first token; 0 until measured. */
+  readonly pullMsPerToken: number;
 }
 
 export interface Transfer {
@@ -53,7 +55,10 @@ export function prefillCost(prefill: EngineView, uncached: number): number {
   return computeMs(prefill, prefill.pendingTokens + uncached);
 }
 
-/** Prefill elsewhere: layers cross while later ones are computed, so only the last one's bytes are exposed. */
+/**
+ * Prefill elsewhere: over the bus layers cross while later ones are computed, so only the last one's bytes are exposed; an engine
+ * that pulls begins when all has been computed.
+ */
 export function handoffCost(
   prefill: EngineView,
   decode: EngineView,
@@ -69,6 +74,7 @@ export function handoffCost(
 }
 
 function exposedMs(prefill: EngineView, decode: EngineView, lacking: number, transfer: Transfer): number {
+  if (decode.dialect === 'vllm-nixl') return lacking * decode.pullMsPerToken;
   if (prefill.node === decode.node) return 0;
   return (lacking * transfer.bytesPerToken * 1000) / transfer.bytesPerS / Math.max(1, transfer.layers);
 }

@@ -11,6 +11,8 @@ export class Rates {
   private readonly prefill = new Map<string, number>();
   private readonly byModel = new Map<string, number>();
   private readonly transfer = new Map<string, number>();
+  private readonly pull = new Map<string, number>();
+  private readonly pullByModel = new Map<string, number>();
 
   constructor(assumed: RatesAssumed) {
     this.assumed = assumed;
@@ -19,6 +21,11 @@ export class Rates {
   /** Tokens per second: this engine's, else what was seen of its model, else the assumption. */
   prefillOf(engine: string, model: string): number {
     return this.prefill.get(engine) ?? this.byModel.get(model) ?? this.assumed.prefillTokensPerS;
+  }
+
+  /** Milliseconds per token pulled: this engine's, else what was seen of its model; 0 until measured. */
+  pullMsOf(engine: string, model: string): number {
+    return this.pull.get(engine) ?? this.pullByModel.get(model) ?? 0;
   }
 
   /** Bytes per second towards a node. */
@@ -32,6 +39,13 @@ export class Rates {
     const rate = (tokens * 1000) / ms;
     blend(this.prefill, engine, rate);
     blend(this.byModel, model, rate);
+  }
+
+  /** One pull by an engine that had nothing else to do: from the leg's start to its first token. */
+  sawPull(engine: string, model: string, tokens: number, ms: number): void {
+    if (tokens < ROUTER_LIMITS.rateTokensMin || ms <= 0) return;
+    blend(this.pull, engine, ms / tokens);
+    blend(this.pullByModel, model, ms / tokens);
   }
 
   /** One transfer: what stayed exposed of its last layer says how fast bytes go. */

@@ -22,6 +22,8 @@ class DecodeLeg implements RelayEvents {
   private readonly resolve: () => void;
   private readonly reject: Fail;
   private readonly started: number;
+  /** The decode engine has nothing else to do, so the time of a pull is a rate. */
+  private readonly quiet: boolean;
   private readonly relay: Relay;
   /** The engine's connection broke, or nothing came over it. */
   private gone = false;
@@ -34,6 +36,7 @@ class DecodeLeg implements RelayEvents {
     this.resolve = resolve;
     this.reject = reject;
     this.started = world.clock.now();
+    this.quiet = this.attempt.decode.running === 1 && this.attempt.decode.others === 0;
     beginPull(world, this.attempt, this.started);
     this.relay = new Relay(reported(ctx.downstream, this.attempt), this);
   }
@@ -68,7 +71,7 @@ class DecodeLeg implements RelayEvents {
 
   good(): string[] {
     const { ctx } = this;
-    firstToken(ctx, this.world, this.attempt, this.started);
+    firstToken(ctx, this.world, this.attempt, this.started, this.quiet);
     return ctx.explain ? ['x-request-id', ctx.id, ...decisionHeader(ctx)] : ['x-request-id', ctx.id];
   }
 
@@ -113,7 +116,13 @@ export function decisionHeader(ctx: RequestContext): string[] {
   return ['x-baton-decision', explain(decision, { attempt: attempts, mode, promptTokens, match })];
 }
 
-function firstToken(ctx: RequestContext, world: World, attempt: Attempt, started: number): void {
+function firstToken(
+  ctx: RequestContext,
+  world: World,
+  attempt: Attempt,
+  started: number,
+  quiet: boolean,
+): void {
   const now = world.clock.now();
   ctx.alarm = null;
   ctx.record.firstToken = now;
@@ -122,6 +131,9 @@ function firstToken(ctx: RequestContext, world: World, attempt: Attempt, started
   const { computing, pending } = attempt;
   if (attempt.prefill === null && ctx.params?.stream === true && attempt.alone) {
     world.rates.sawPrefill(computing.name, computing.model, pending, now - started);
+  }
+  if (attempt.engineParams !== null && ctx.params?.stream === true && quiet) {
+    world.rates.sawPull(attempt.decode.name, attempt.decode.model, ctx.promptTokens, now - started);
   }
   computing.pendingTokens -= pending;
   attempt.pending = 0;

@@ -141,6 +141,24 @@ describe('a handoff', () => {
     expect(d1.engine.requests[0]?.json).not.toHaveProperty('kv_transfer_params');
   });
 
+  test('is charged for its pull as measured, from the first stream on', async () => {
+    await start();
+    p1.exchange = '700tok_only_params';
+    d1.queue = () => void (ahead += 700);
+    const prompt = Array.from({ length: 700 }, (_, i) => 300 + i);
+    const charged = async (): Promise<number> => {
+      const sent = { ...body, prompt, stream: true };
+      const response = await router.post('/v1/completions', sent, { 'x-baton-explain': '1' });
+      await response.text();
+      const decision = JSON.parse(response.headers.get('x-baton-decision') ?? '') as {
+        chosen: { transfer_ms: number };
+      };
+      return decision.chosen.transfer_ms;
+    };
+    expect(await charged()).toBe(15);
+    expect(await charged()).toBeGreaterThanOrEqual(700 + 15);
+  });
+
   test('is between engines of one dialect only', async () => {
     const engines = [
       entry('p1', p1.engine.url, 'prefill', { dialect: 'baton' }),

@@ -7,7 +7,7 @@ import { allCandidates } from './naive.ts';
 const NONE = { prefill: new Set<string>(), decode: new Set<string>(), target: new Set<string>() };
 const engine = (name: string, role: EngineView['role'], node: string | null, more: Partial<EngineView> = {}): EngineView => ({
   name, role, node, holder: node, dialect: 'baton', healthy: true, namespace: node === null ? null : 'n', freeTokens: 100_000, pendingTokens: 0, running: 0, others: 0,
-  prefillTokensPerS: 2000, ...more,
+  prefillTokensPerS: 2000, pullMsPerToken: 0, ...more,
 }); // prettier-ignore
 const input = (engines: EngineView[], more: Partial<PlaceInput> = {}): PlaceInput => ({
   engines, mode: 'auto', fallback: false, namespace: 'n', direct: false, localBecause: null, promptTokens: 4000, roomTokens: 4100,
@@ -29,6 +29,7 @@ const anyEngine = fc.record({
   running: fc.nat(20),
   others: fc.nat(20),
   prefillTokensPerS: fc.integer({ min: 100, max: 10_000 }),
+  pullMsPerToken: fc.constantFrom(0, 0.1, 5),
 });
 const names = fc.subarray(['a', 'b', 'c', 'd', 'e', 'f']).map((list) => new Set(list));
 const anyInput = fc
@@ -100,6 +101,23 @@ describe('auto', () => {
     expect(decide(input(engines, { cachedOn })).chosen?.prefill).toBe('p2');
     engines[2] = engine('p2', 'prefill', 'c', { pendingTokens: 5000 });
     expect(decide(input(engines, { cachedOn })).chosen?.prefill).toBe('p1');
+  });
+});
+
+describe('engines that pull for themselves', () => {
+  const pulling = (pullMsPerToken: number) => [
+    engine('d', 'decode', null, { dialect: 'vllm-nixl', pullMsPerToken }),
+    engine('p', 'prefill', null, { dialect: 'vllm-nixl' }),
+  ];
+
+  test('are charged for every token that they lack, as measured', () => {
+    const { chosen } = decide(input(pulling(0.1), { direct: true, mode: 'disaggregated' }));
+    expect(chosen?.transferMs).toBe(4000 * 0.1 + 15);
+  });
+
+  test('compute a prompt themselves where pulling it costs more', () => {
+    expect(decide(input(pulling(0.1), { direct: true })).chosen?.kind).toBe('disaggregated');
+    expect(decide(input(pulling(2), { direct: true })).chosen?.kind).toBe('local');
   });
 });
 

@@ -32,6 +32,12 @@ test('rates are assumed until measured, the engine’s own first, then its model
   expect(rates.prefillOf('e1', 'm')).toBe(4000);
   rates.sawPrefill('e1', 'm', 2000, 1000);
   expect(rates.prefillOf('e1', 'm')).toBeCloseTo(3400);
+  expect(rates.pullMsOf('e1', 'm')).toBe(0);
+  rates.sawPull('e1', 'm', 1000, 100);
+  rates.sawPull('e1', 'm', 10, 1000);
+  expect([rates.pullMsOf('e1', 'm'), rates.pullMsOf('e2', 'm'), rates.pullMsOf('e3', 'o')]).toEqual([
+    0.1, 0.1, 0,
+  ]);
   rates.sawTransfer('b', 64e6, 32, 2);
   expect([rates.transferTo('b'), rates.transferTo('c')]).toEqual([1e9, 5e8]);
 });
