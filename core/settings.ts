@@ -175,6 +175,12 @@ export const routerSettings = z.strictObject({
         .min(0, 'must not be negative')
         .default(15)
         .describe('Fixed cost of a handoff: control round trips and the second leg.'),
+      first_token_ms: ms
+        .nullable()
+        .default(null)
+        .describe(
+          'A request whose first token is predicted later than this after its arrival is refused at once (429, `Retry-After`); null: only one that would outlast `router.timeouts.request_ms`.',
+        ),
     })
     .prefault({}),
   trusted: z
@@ -231,6 +237,9 @@ export const routerSettings = z.strictObject({
       lease_ms: ms
         .default(10_000)
         .describe('A ticket ends so long after the router’s last word on it. Renewed at a third of it.'),
+      client_stall_ms: ms
+        .default(60_000)
+        .describe('A client that takes nothing of its stream for so long, with its buffer full, is cut.'),
       drain_ms: ms.default(20_000).describe('After SIGTERM, for requests in flight; then they are cut.'),
     })
     .prefault({}),

@@ -46,9 +46,9 @@ function route(request: EdgeRequest, downstream: Downstream, id: string, world: 
 /** Values that are kept elsewhere. */
 function collect(world: World): void {
   const { metrics, admission, models, services, tickets, index } = world;
-  metrics.set('baton_router_requests_in_flight', admission.requests);
-  metrics.set('baton_router_bytes_in_flight', admission.bytes);
-  metrics.set('baton_router_tokens_in_flight', admission.tokens);
+  metrics.set('baton_router_requests_in_flight', admission.requests.used);
+  metrics.set('baton_router_bytes_in_flight', admission.bytes.used);
+  metrics.set('baton_router_tokens_in_flight', admission.tokens.used);
   metrics.set('baton_router_services_up', services.nodes.filter((node) => services.up(node)).length);
   metrics.set(
     'baton_router_engines_measured',

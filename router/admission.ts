@@ -1,47 +1,47 @@
-// What is in flight, and the bounds on it: requests, bytes of bodies, tokens.
+// What is in flight, and the bounds on it, shared fairly between tenants: requests, bytes of bodies, tokens.
+import type { Clock } from '#core/clock.ts';
 import { BatonError } from '#core/errors.ts';
 import type { RouterSettings } from '#core/settings.ts';
+import { FairBound } from './fair-bound.ts';
 
 export class Admission {
-  private readonly bounds: RouterSettings['limits'];
-  requests = 0;
-  bytes = 0;
-  tokens = 0;
+  readonly requests: FairBound;
+  readonly bytes: FairBound;
+  readonly tokens: FairBound;
   draining = false;
   private idle: (() => void) | null = null;
 
-  constructor(bounds: RouterSettings['limits']) {
-    this.bounds = bounds;
+  constructor(bounds: RouterSettings['limits'], clock: Clock) {
+    this.requests = new FairBound(bounds.requests, clock);
+    this.bytes = new FairBound(bounds.in_flight_bytes, clock);
+    this.tokens = new FairBound(bounds.in_flight_tokens, clock);
   }
 
-  /** Counts one request in; `shutting_down` or `overloaded` instead. */
-  enter(): void {
+  /** Counts one request of the tenant in; `shutting_down` or `overloaded` instead. */
+  enter(tenant: string): void {
     if (this.draining) throw new BatonError('shutting_down');
-    if (this.requests >= this.bounds.requests) throw full('requests');
-    this.requests++;
+    take(this.requests, 'requests', tenant, 1);
   }
 
-  takeBytes(bytes: number): void {
-    if (this.bytes + bytes > this.bounds.in_flight_bytes) throw full('bytes');
-    this.bytes += bytes;
+  takeBytes(tenant: string, bytes: number): void {
+    take(this.bytes, 'bytes', tenant, bytes);
   }
 
-  takeTokens(tokens: number): void {
-    if (this.tokens + tokens > this.bounds.in_flight_tokens) throw full('tokens');
-    this.tokens += tokens;
+  takeTokens(tenant: string, tokens: number): void {
+    take(this.tokens, 'tokens', tenant, tokens);
   }
 
-  leave(bytes: number, tokens: number): void {
-    this.requests--;
-    this.bytes -= bytes;
-    this.tokens -= tokens;
-    if (this.requests === 0) this.idle?.();
+  leave(tenant: string, bytes: number, tokens: number): void {
+    this.requests.give(tenant, 1);
+    this.bytes.give(tenant, bytes);
+    this.tokens.give(tenant, tokens);
+    if (this.requests.used === 0) this.idle?.();
   }
 
   /** Admits nothing more; resolves when nothing is in flight. */
   async drain(): Promise<void> {
     this.draining = true;
-    if (this.requests > 0) {
+    if (this.requests.used > 0) {
       await new Promise<void>((resolve) => {
         this.idle = resolve;
       });
@@ -49,9 +49,10 @@ export class Admission {
   }
 }
 
-function full(what: string): BatonError {
-  return new BatonError(
-    'overloaded',
-    `The bound on ${what} in flight is reached. Retry after the stated time.`,
-  );
+function take(bound: FairBound, what: string, tenant: string, amount: number): void {
+  if (bound.take(tenant, amount)) return;
+  const why = bound.used + amount > bound.bound ? 'is reached' : 'leaves no more for this tenant now';
+  throw new BatonError('overloaded', `The bound on ${what} in flight ${why}. Retry after the stated time.`, {
+    retryAfterSeconds: bound.waitSeconds(tenant, amount),
+  });
 }

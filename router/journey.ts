@@ -108,6 +108,10 @@ function again(ctx: RequestContext, world: World, error: BatonError): boolean {
   };
   settleAttempt(ctx, world, error);
   if (ctx.cancel.error !== null || !mayRetry(error, facts)) return false;
+  if (facts.sentUpstream && !world.retries.spend()) {
+    world.metrics.add('baton_router_retries_refused_total', 1, { code: error.code });
+    return false;
+  }
   world.metrics.add('baton_router_retries_total', 1, { code: error.code });
   world.log.info({ request: ctx.id, attempt: ctx.attempts, code: error.code }, 'placed again');
   return true;

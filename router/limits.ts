@@ -31,16 +31,24 @@ export const ROUTER_LIMITS = {
   /** Idle connections are kept this long, to clients and to engines, ms. */
   clientIdleMs: 75_000,
   engineIdleMs: 10_000,
+  /** A client that takes nothing of the end of its answer for so long is cut, ms. */
+  clientFlushMs: 60_000,
   /** Pace at which Node looks for slow headers and bodies, ms. */
   slowCheckMs: 2000,
   /** Body of a refused request read and thrown away, bytes; then the connection ends. */
   discardBytesMax: 16 * 1024 * 1024,
-  /** Retry-After where nobody knows better, s. */
+  /** Retry-After where nobody knows better, and at most, s. */
   retryAfterSeconds: 1,
+  retryAfterMaxSeconds: 60,
+  /** What a tenant asked for in this window or the one before is kept for it, up to its share, ms. */
+  shareWindowMs: 5000,
   /** Output tokens counted against a decode engine's room when the request names no bound. */
   outputTokensAssumed: 256,
   /** Body bytes per token where the prompt was not rendered. */
   bytesPerTokenAssumed: 4,
+  /** Retries that reach an engine, as a share of the requests; and how many may be saved up. */
+  retryShare: 0.2,
+  retriesSavedMax: 50,
   /** Attempts of one request whose reservation was refused, so that no engine saw them. */
   unsentAttemptsMax: 8,
   /** Roots kept, one per tenant and namespace. */

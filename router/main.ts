@@ -24,6 +24,7 @@ import { createModels } from './models.ts';
 import { Rates } from './placement/rates.ts';
 import { Pools } from './pools.ts';
 import { publicHandler } from './server.ts';
+import { RetryBudget } from './retry-budget.ts';
 import { Roots } from './roots.ts';
 import { Services, type LinkFactory } from './services.ts';
 import { renewTicket } from './stages/settle.ts';
@@ -124,9 +125,10 @@ async function createWorld(
   return {
     settings, clock, random, log, upstream, tenants, models, pools, services, tickets, index, kvEvents, rates, watch,
     roots: new Roots(),
+    retries: new RetryBudget(),
     newRequestId: createRequestIds(random),
     newTicketId: createIds(random),
-    admission: new Admission(settings.limits),
+    admission: new Admission(settings.limits, clock),
     journeys: new Journeys(LIMITS.journeysKeptMax),
     metrics,
   }; // prettier-ignore

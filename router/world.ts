@@ -13,6 +13,7 @@ import type { Model } from './models.ts';
 import type { RequestContext } from './request.ts';
 import type { Rates } from './placement/rates.ts';
 import type { Pools } from './pools.ts';
+import type { RetryBudget } from './retry-budget.ts';
 import type { Roots } from './roots.ts';
 import type { Services } from './services.ts';
 import type { Tenants } from './tenants.ts';
@@ -35,6 +36,7 @@ export interface World {
   kvEvents: KvEvents;
   rates: Rates;
   roots: Roots;
+  retries: RetryBudget;
   newRequestId: () => string;
   newTicketId: () => Uint8Array;
   journeys: Journeys;

@@ -16,6 +16,8 @@ export interface RelayEvents {
   refused(answer: EngineAnswer): void;
   /** The leg's connection broke; `sent`: the request may have reached the engine. */
   broken(sent: boolean): void;
+  /** The client takes nothing more for now, its buffer being full; or goes on. */
+  stalled(waiting: boolean): void;
   /** The leg failed; when headers were sent, the client has been told by an error event. */
   failed: Fail;
 }
@@ -37,6 +39,8 @@ export class Relay implements LegHandler {
   private paused = false;
   private readonly resume = (): void => {
     this.paused = false;
+    if (this.phase === 'over') return;
+    this.events.stalled(false);
     this.leg?.resume();
   };
 
@@ -149,6 +153,7 @@ export class Relay implements LegHandler {
   private write(chunk: Buffer): void {
     if (this.to.write(chunk) || this.paused) return;
     this.paused = true;
+    this.events.stalled(true);
     this.leg?.pause();
     this.to.onDrain(this.resume);
   }

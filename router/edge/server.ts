@@ -167,6 +167,17 @@ class Exchange implements EdgeRequest, Downstream {
     if (Buffer.isBuffer(chunk) && chunk.length <= ONE_WRITE_BYTES_MAX)
       this.response.end(chunk.toString('latin1'), 'latin1');
     else this.response.end(chunk);
+    if (this.response.writableLength > 0) this.flushWithin(ROUTER_LIMITS.clientFlushMs);
+  }
+
+  /** What a client does not take of its answer's end is not held for ever. */
+  private flushWithin(ms: number): void {
+    const { response } = this;
+    const timer = setTimeout(() => response.destroy(), ms);
+    timer.unref();
+    response.once('close', () => {
+      clearTimeout(timer);
+    });
   }
 
   destroy(): void {

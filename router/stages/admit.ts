@@ -17,14 +17,16 @@ export async function admit(ctx: RequestContext, world: World): Promise<void> {
   ctx.tenant = world.tenants.of(headers['authorization'] as string | undefined);
   record.tenant = ctx.tenant.name;
   readTrusted(ctx, headers, world.settings.trusted);
-  world.admission.enter();
+  const tenant = ctx.tenant.name;
+  world.admission.enter(tenant);
   ctx.admitted = true;
+  world.retries.earn();
   const contentType = headers['content-type'];
   if (contentType !== undefined && !/^application\/json\s*(;|$)/i.test(String(contentType))) {
     throw new BatonError('invalid_json', 'Send the body as content-type: application/json.');
   }
   const bytes = await edge.body(world.settings.limits.body_bytes, (size) => {
-    world.admission.takeBytes(size);
+    world.admission.takeBytes(tenant, size);
     ctx.bytesTaken += size;
   });
   ctx.cancel.check();

@@ -93,6 +93,18 @@ class DecodeLeg implements RelayEvents {
     else pools.unreachable(this.attempt.decode);
   }
 
+  stalled(waiting: boolean): void {
+    const { ctx, world } = this;
+    const at = world.clock.now() + world.settings.timeouts.client_stall_ms;
+    const ring = (): void => {
+      ctx.alarm = null;
+      world.metrics.add('baton_router_clients_cut_total');
+      // Its close is the client's leave, which ends the rest.
+      ctx.downstream.destroy();
+    };
+    ctx.alarm = waiting ? { at, ring } : null;
+  }
+
   failed(error: BatonError): void {
     const { ctx, world, attempt } = this;
     const blamed = ctx.cancel.error === error || blamePull(ctx, world, attempt, error, this.gone);

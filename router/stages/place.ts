@@ -1,6 +1,7 @@
 // place: asks the pure decision with a snapshot, and counts what is promised on the chosen engines.
 import { BatonError } from '#core/errors.ts';
 import { bytesPerToken } from '#core/geometry.ts';
+import { ROUTER_LIMITS } from '../limits.ts';
 import { decide, type Candidate, type PlaceInput } from '../placement/decide.ts';
 import type { Transfer } from '../placement/cost.ts';
 import { Attempt, filled, type RequestContext } from '../request.ts';
@@ -33,11 +34,28 @@ export function place(ctx: RequestContext, world: World): void {
   ctx.record.attempts.push({ decision, mode, match: held, ticket: null, error: decision.refusal });
   const { chosen } = decision;
   if (chosen === null) throw new BatonError(decision.refusal ?? 'no_worker');
+  shed(ctx, world, chosen);
   ctx.attempt = begin(ctx, world, chosen, roomTokens);
   world.metrics.add('baton_router_attempts_total', 1, { kind: chosen.kind });
   world.metrics.add('baton_router_prompt_tokens_total', ctx.promptTokens, { model: model.name });
   if (chosen.cachedTokens > 0)
     world.metrics.add('baton_router_cached_tokens_total', chosen.cachedTokens, { model: model.name });
+}
+
+/** Refuses what would come too late, before an engine works for it. What has been begun is not given up for a prediction. */
+function shed(ctx: RequestContext, world: World, { totalMs }: Candidate): void {
+  if (ctx.attempts > 1) return;
+  const bound = world.settings.placement.first_token_ms;
+  const latest = Math.min(ctx.deadline, bound === null ? Infinity : ctx.arrived + bound);
+  const late = world.clock.now() + totalMs - latest;
+  if (late <= 0) return;
+  world.metrics.add('baton_router_shed_total', 1, { model: ctx.model?.name ?? '' });
+  const seconds = Math.min(Math.max(1, Math.ceil(late / 1000)), ROUTER_LIMITS.retryAfterMaxSeconds);
+  throw new BatonError(
+    'overloaded',
+    'The first token would come too late: the engines have more to compute than they can in time. Retry after the stated time.',
+    { retryAfterSeconds: seconds },
+  );
 }
 
 function begin(ctx: RequestContext, world: World, chosen: Candidate, room: number): Attempt {

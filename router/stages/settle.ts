@@ -22,7 +22,8 @@ export function settle(ctx: RequestContext, world: World, error: BatonError | nu
   const now = world.clock.now();
   const { record } = ctx;
   world.watch.remove(ctx);
-  if (ctx.admitted) world.admission.leave(ctx.bytesTaken, ctx.tokensTaken);
+  if (ctx.admitted && ctx.tenant !== null)
+    world.admission.leave(ctx.tenant.name, ctx.bytesTaken, ctx.tokensTaken);
   ctx.admitted = false;
   ctx.body = null;
   ctx.prompt = null;

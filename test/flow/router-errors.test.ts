@@ -304,7 +304,7 @@ describe('when there is no capacity', () => {
     const first = router.post('/v1/chat/completions', chat);
     const seen = await arrived;
     const second = await router.post('/v1/chat/completions', { ...chat, user: 'x'.repeat(100) });
-    expect([second.status, second.headers.get('retry-after')]).toEqual([429, '1']);
+    expect([second.status, second.headers.get('retry-after')]).toEqual([429, '5']);
     await answerWell(seen);
     expect((await first).status).toBe(200);
     engine.script = answerWell;

@@ -26,6 +26,7 @@ function setup(): { relay: Relay; log: string[]; slow: { full: boolean; drain: (
     resume: () => log.push('resume'),
   };
   const relay = new Relay(to, {
+    stalled: () => undefined,
     good: () => { log.push('good'); return []; },
     done: () => log.push('done'),
     broken: (wasSent) => log.push(`broken ${String(wasSent)}`),
