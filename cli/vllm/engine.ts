@@ -8,6 +8,8 @@ import { BatonError } from '#core/errors.ts';
 /** A start takes about 40 s of CPU, most of it imports; machines are shared. */
 const HEALTH_MS = 600_000;
 const EXIT_MS = 20_000;
+/** Helpers that outlive the leader (Python's resource tracker) remove what it left in shared memory. */
+const HELPERS_MS = 2000;
 
 export interface VllmOptions {
   name: string;
@@ -102,12 +104,13 @@ export class VllmEngine {
     return this.#end('SIGTERM', EXIT_MS);
   }
 
-  signal(name: NodeJS.Signals): void {
-    if (this.#child?.pid === undefined) return;
+  /** @returns false: its group has ended. */
+  signal(name: NodeJS.Signals | 0): boolean {
+    if (this.#child?.pid === undefined) return false;
     try {
-      process.kill(-this.#child.pid, name);
+      return process.kill(-this.#child.pid, name);
     } catch {
-      // The group has ended meanwhile.
+      return false;
     }
   }
 
@@ -121,7 +124,8 @@ export class VllmEngine {
     }, graceMs);
     await gone;
     clearTimeout(timer);
-    // Helpers that outlive the leader of the group.
+    const deadline = performance.now() + (graceMs > 0 ? HELPERS_MS : 0);
+    while (this.signal(0) && performance.now() < deadline) await sleep(20);
     this.signal('SIGKILL');
   }
 

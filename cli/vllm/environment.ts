@@ -1,12 +1,9 @@
 // The Python environment of a vLLM engine under Baton: vLLM's own (scripts/vllm-venv.mjs, cached outside the tree) and, in a
 // layer above it, the baton_vllm wheel, installed as a user installs it. Nothing of the tree is on the engines' path.
-import { execFile } from 'node:child_process';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { promisify } from 'node:util';
-import { BatonError } from '#core/errors.ts';
+import { command, type CommandOptions } from './command.ts';
 
-const run = promisify(execFile);
 const scripts = join(import.meta.dirname, '../../scripts');
 
 export interface VllmEnvironment {
@@ -17,44 +14,39 @@ export interface VllmEnvironment {
   wheel: string;
 }
 
+type Options = Pick<CommandOptions, 'signal' | 'onLine'>;
+
 /** Last line of a script's output. */
-async function lastLine(script: string, args: readonly string[], signal?: AbortSignal): Promise<string> {
-  try {
-    const done = await run(process.execPath, [join(scripts, script), ...args], {
-      signal,
-      maxBuffer: 1 << 26,
-    });
-    return done.stdout.trimEnd().split('\n').at(-1) ?? '';
-  } catch (error) {
-    signal?.throwIfAborted();
-    const { stderr } = error as { stderr?: string };
-    throw new BatonError('missing_dependency', (stderr ?? String(error)).trimEnd());
-  }
+async function lastLine(script: string, args: readonly string[], options: CommandOptions): Promise<string> {
+  const stdout = await command(process.execPath, [join(scripts, script), ...args], options);
+  return stdout.trimEnd().split('\n').at(-1) ?? '';
 }
 
-/** vLLM's own environment, made if it is not there (minutes, 3 GiB to fetch); `missing_dependency` when it can't be had. */
-export function vllmVenv(signal?: AbortSignal): Promise<string> {
-  return lastLine('vllm-venv.mjs', [], signal);
-}
-
-/** Builds the wheel and installs it with `pip install` into a new environment in `folder`, above vLLM's. */
-export async function installBaton(folder: string, signal?: AbortSignal): Promise<VllmEnvironment> {
-  const venv = await vllmVenv(signal);
-  const wheel = await lastLine('vllm-wheel.mjs', [join(folder, 'dist')], signal);
+/**
+ * Makes vLLM's own environment if it is not there (minutes, 3 GiB to fetch), builds the wheel and installs it with `pip install`
+ * into a new environment in `folder`, above vLLM's. `missing_dependency` when it can't be had; interrupted, nothing of it runs,
+ * and what was half made is gone but for `folder`.
+ */
+export async function installBaton(folder: string, options: Options = {}): Promise<VllmEnvironment> {
+  const common = { ...options, temporary: folder };
+  const venv = await lastLine('vllm-venv.mjs', [], common);
+  const wheel = await lastLine('vllm-wheel.mjs', [join(folder, 'dist')], common);
   const own = join(folder, 'venv');
   const bin = join(own, 'bin');
   const python = join(venv, 'bin/python');
-  await run(python, ['-m', 'venv', own], { signal });
-  const site = await run(python, ['-c', 'import sysconfig; print(sysconfig.get_paths()["purelib"])'], {
-    signal,
-  });
-  const below = site.stdout.trim();
+  await command(python, ['-m', 'venv', own], common);
+  const site = await command(
+    python,
+    ['-c', 'import sysconfig; print(sysconfig.get_paths()["purelib"])'],
+    common,
+  );
+  const below = site.trim();
   writeFileSync(join(below.replace(venv, own), 'vllm-below.pth'), `${below}\n`);
   const pip = ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--no-index', basename(wheel)];
-  await run(join(bin, 'python'), pip, { cwd: join(folder, 'dist'), signal });
+  await command(join(bin, 'python'), pip, { ...common, cwd: join(folder, 'dist') });
   // The command names its Python in the first line.
-  const command = join(bin, 'vllm');
-  cpSync(join(venv, 'bin/vllm'), command);
-  writeFileSync(command, readFileSync(command, 'utf8').replaceAll(python, join(bin, 'python')));
+  const vllm = join(bin, 'vllm');
+  cpSync(join(venv, 'bin/vllm'), vllm);
+  writeFileSync(vllm, readFileSync(vllm, 'utf8').replaceAll(python, join(bin, 'python')));
   return { bin, venv, wheel };
 }
