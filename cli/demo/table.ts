@@ -1,26 +1,47 @@
 // The small table under each answer.
+import type { Told } from './converse.ts';
 import type { Journey } from './journey.ts';
+import { drawTimeline } from './timeline.ts';
 
-const ms = (value: number | null): string => (value === null ? '-' : `${value.toFixed(1)} ms`);
+export type Cell = [head: string, value: string];
 
-function size(bytes: number): string {
+export const ms = (value: number | null): string => (value === null ? '-' : `${value.toFixed(1)} ms`);
+
+export function size(bytes: number): string {
   if (bytes >= 1 << 20) return `${(bytes / (1 << 20)).toFixed(1)} MiB`;
   return bytes >= 1024 ? `${(bytes / 1024).toFixed(1)} KiB` : `${bytes} B`;
 }
 
-export function answerLines(id: string, journey: Journey, identical: boolean): string[] {
-  const cells: [string, string][] = [
-    ['prompt', `${journey.promptTokens}`],
-    ['cached', `${journey.cachedTokens}`],
+export const prompt = (journey: Journey): Cell => ['prompt', `${journey.promptTokens}`];
+
+/** Where the prompt went. */
+export function placed(journey: Journey): Cell[] {
+  return [
     ['prefilled', journey.prefill ?? 'local'],
     ['decoded', journey.decode],
+  ];
+}
+
+/** A handoff over the bus: its ticket's bytes and times, and the timeline. */
+export function overBus(journey: Journey): Told {
+  const cells: Cell[] = [
+    prompt(journey),
+    ['cached', `${journey.cachedTokens}`],
+    ...placed(journey),
     ['over lanes', size(journey.bytes)],
     ['transfer', ms(journey.transferMs)],
     ['exposed', ms(journey.exposedMs)],
     ['first token', ms(journey.firstTokenMs)],
-    ['equal', identical ? 'yes' : 'NO'],
   ];
+  return { cells, bytes: journey.bytes, lines: drawTimeline(journey.layers) };
+}
+
+export function answerLines(id: string, spoken: readonly string[], cells: readonly Cell[]): string[] {
   const widths = cells.map(([head, value]) => Math.max(head.length, value.length));
-  const row = (pick: 0 | 1): string => cells.map((cell, i) => cell[pick].padEnd(widths[i] ?? 0)).join('  ');
-  return [id, `  ${row(0)}`, `  ${row(1)}`];
+  const row = (pick: 0 | 1): string =>
+    cells
+      .map((cell, i) => cell[pick].padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [id, ...spoken, `  ${row(0)}`, `  ${row(1)}`];
 }

@@ -25,6 +25,8 @@ export interface PairOptions {
   maxModelLen: number;
   prefill?: EngineExtras;
   decode?: EngineExtras;
+  /** False: no check files; digesting every chunk at both ends takes time. */
+  check?: boolean;
   /** Merged over the router's section. */
   router?: Record<string, unknown>;
   /** Merged over each transfer section. */
@@ -107,10 +109,11 @@ export async function startVllmPair(options: PairOptions): Promise<VllmPair> {
     clusters.push(services);
     for (const [i, { name, role, node }] of ENGINES.entries()) {
       const extras = options[role];
+      const check = options.check === false ? {} : { check_file: checkFile(name) };
       const own: Pick<VllmOptions, 'transfer' | 'env'> =
         dialect === 'baton'
           ? {
-              transfer: batonTransfer(services.socketPath(node), name, { check_file: checkFile(name) }),
+              transfer: batonTransfer(services.socketPath(node), name, check),
               env: {},
             }
           : { transfer: nixlTransfer(role), env: nixlEnvironment(enginePorts[2 + i] ?? 0) };
@@ -127,7 +130,8 @@ export async function startVllmPair(options: PairOptions): Promise<VllmPair> {
             ...['--max-model-len', String(options.maxModelLen), '--block-size', String(BLOCK_TOKENS)],
             ...(extras?.flags ?? []),
           ],
-          env: { ...own.env, ...extras?.env },
+          // vLLM leaves sockets and locks where temporary files go.
+          env: { TMPDIR: folder, ...own.env, ...extras?.env },
           logFile: join(folder, `${name}.log`),
         }),
       );
