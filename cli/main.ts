@@ -1,11 +1,7 @@
 // The command line's entry. Commands load what they need only when chosen.
-import { readFileSync } from 'node:fs';
+import { VERSION } from '#core/version.ts';
 import { createProgram } from './program.ts';
 import { fail } from './lifecycle.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 const program = createProgram(
   {
@@ -15,7 +11,7 @@ const program = createProgram(
     demo: async (flags) => (await import('./demo/main.ts')).demoCommand(flags),
     vllmDemo: async (flags) => (await import('./demo/vllm.ts')).vllmDemoCommand(flags),
   },
-  version,
+  VERSION,
 );
 
 try {

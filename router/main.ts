@@ -1,15 +1,15 @@
 // Starts a router: reads what is configured, connects engines and services, listens.
-import { requireLoopbackWithoutKey } from '#core/config.ts';
 import type { Clock } from '#core/clock.ts';
 import { BatonError } from '#core/errors.ts';
 import { LIMITS } from '#core/limits.ts';
 import type { Logger } from '#core/log.ts';
 import { createMetrics } from '#core/metrics.ts';
 import type { Random } from '#core/random.ts';
-import type { RouterSettings, Settings } from '#core/settings.ts';
+import type { Settings } from '#core/settings.ts';
 import { connectService } from '#transfer/client.ts';
 import { adminHandler } from './admin.ts';
 import { Admission } from './admission.ts';
+import { checkSettings } from './check.ts';
 import { createEdgeServer } from './edge/server.ts';
 import type { Upstream } from './edge/contract.ts';
 import { createUpstream } from './edge/upstream.ts';
@@ -55,7 +55,7 @@ export interface RunningRouter {
 
 export async function runRouter(config: Settings, options: RouterOptions): Promise<RunningRouter> {
   const settings = config.router;
-  check(settings, options.keys);
+  checkSettings(settings, options.keys);
   const world = await createWorld(config, options);
   await world.pools.start();
   const load = new LoadPoller({ engines: world.pools.engines, ...world });
@@ -141,35 +141,4 @@ async function drain(world: World): Promise<void> {
   });
   await admission.drain();
   timer.cancel();
-}
-
-/** What the schema cannot see: names that refer to each other. */
-function check(settings: RouterSettings, keys: readonly Uint8Array[]): void {
-  requireLoopbackWithoutKey(keys, 'router.host', settings.host);
-  requireLoopbackWithoutKey(keys, 'router.admin.host', settings.admin.host);
-  if (settings.engines.length === 0)
-    throw new BatonError('bad_config', 'router.engines: none is listed: list at least one engine');
-  unique('router.engines', settings.engines.map(({ name }) => name)); // prettier-ignore
-  unique('router.services', settings.services.map(({ node }) => node)); // prettier-ignore
-  unique('router.models', settings.models.map(({ name }) => name)); // prettier-ignore
-  const nodes = new Set(settings.services.map(({ node }) => node));
-  for (const { name, node, dialect } of settings.engines) {
-    if (node !== null && dialect === 'vllm-nixl') {
-      throw new BatonError(
-        'bad_config',
-        `router.engines: ${name} has dialect = "vllm-nixl" and node = "${node}": its KV does not go over a service: leave node out`,
-      );
-    }
-    if (node === null || nodes.has(node)) continue;
-    throw new BatonError(
-      'bad_config',
-      `router.engines: ${name} has node = "${node}": list that node in router.services, or leave node out`,
-    );
-  }
-}
-
-function unique(key: string, names: readonly string[]): void {
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice !== undefined)
-    throw new BatonError('bad_config', `${key}: "${twice}" is listed twice: give each its own name`);
 }

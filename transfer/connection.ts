@@ -208,6 +208,7 @@ export class Connection implements ServiceLink {
       laneHost: welcome.laneHost,
       lanePort: welcome.lanePort,
       arenaBytes: Number(welcome.arenaBytes),
+      version: welcome.version,
     };
     this.#options.log.info({ node: this.node }, 'service connected');
     const owed = this.#owedTo === welcome.incarnation ? this.#owed : [];
@@ -276,6 +277,7 @@ export class Connection implements ServiceLink {
     if (!this.#closed && (wasUp || this.#failures === 0))
       this.#options.log.warn({ node: this.node, reason }, 'service lost');
     if (wasUp) this.#options.events.down(reason);
+    else if (!this.#closed) this.#options.events.notWelcomed?.(reason);
   }
 }
 

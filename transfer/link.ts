@@ -82,6 +82,8 @@ export interface ServiceInfo {
   laneHost: string;
   lanePort: number;
   arenaBytes: number;
+  /** Of its package; '' where it does not tell. */
+  version: string;
 }
 
 /** What a link tells its router. Calls come in the order of the service's batches. */
@@ -102,6 +104,8 @@ export interface LinkEvents {
   chunks(change: { relist: boolean; stored: Uint8Array; removed: Uint8Array }): void;
   attachment(info: AttachmentInfo, attached: boolean): void;
   draining(): void;
+  /** A dial ended before its welcome: unreachable, or refused with `hello_refused: …`. The next one follows in the background. */
+  notWelcomed?(reason: string): void;
   /** The stream ended; open and expect in flight reject with `service_lost`. Reconnecting goes on in the background. */
   down(reason: string): void;
 }

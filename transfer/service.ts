@@ -5,6 +5,7 @@ import { BatonError } from '#core/errors.ts';
 import { TICKET_BYTES } from '#core/ids.ts';
 import { LIMITS } from '#core/limits.ts';
 import type { Logger } from '#core/log.ts';
+import { VERSION } from '#core/version.ts';
 import { PROTOCOL } from './hello.ts';
 import { changeOf, listing } from './events.ts';
 import { Ledger } from './ledger.ts';
@@ -89,6 +90,7 @@ export class Service {
         lanePort: this.#bus.lanePort(),
         protocol: PROTOCOL,
         arenaBytes: BigInt(arenaBytes),
+        version: VERSION,
       },
     });
     for (const message of snapshotMessages(this.#bus, this.#ledger.ticketsOf(router), this.#draining))

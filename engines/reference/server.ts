@@ -2,11 +2,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { BatonError, errorBody } from '#core/errors.ts';
 import { hex } from '#core/ids.ts';
+import { VERSION } from '#core/version.ts';
 import { answer } from './api/answer.ts';
 import { chatShape, readChat } from './api/chat.ts';
 import { completionShape, readCompletion } from './api/completions.ts';
 import { Fields, isObject } from './api/fields.ts';
-import { digests, health, models, tokenize, VERSION } from './api/info.ts';
+import { digests, health, models, tokenize } from './api/info.ts';
 import type { Engine } from './engine.ts';
 import { ENGINE_LIMITS } from './limits.ts';
 

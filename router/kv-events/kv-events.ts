@@ -149,6 +149,6 @@ export class KvEvents {
 }
 
 /** Data-parallel ranks publish at consecutive ports. */
-function ofRank(endpoint: string, rank: number): string {
+export function ofRank(endpoint: string, rank: number): string {
   return endpoint.replace(/:(\d+)$/, (_, port: string) => `:${Number(port) + rank}`);
 }

@@ -12,7 +12,7 @@ export interface KvTransport {
     take: (topic: string, message: Message) => void,
   ): Promise<{ close(): void }>;
   /** Messages from `seq` on that a publisher still keeps; rejects when it does not answer in time. */
-  replay(endpoint: string, seq: bigint): Promise<Message[]>;
+  replay(endpoint: string, seq: bigint, boundMs?: number): Promise<Message[]>;
 }
 
 const SEQ_BYTES = 8;
@@ -39,9 +39,9 @@ export const zeromq: KvTransport = {
     })();
     return { close: () => { socket.close(); } }; // prettier-ignore
   },
-  async replay(endpoint, seq) {
+  async replay(endpoint, seq, boundMs = ROUTER_LIMITS.replayMs) {
     const socket = new Dealer({ maxMessageSize: ROUTER_LIMITS.eventBytesMax, linger: 0 });
-    const deadline = setTimeout(() => { socket.close(); }, ROUTER_LIMITS.replayMs); // prettier-ignore
+    const deadline = setTimeout(() => { socket.close(); }, boundMs); // prettier-ignore
     try {
       socket.connect(endpoint);
       await socket.send(['', seqBytes(seq)]);

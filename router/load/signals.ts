@@ -1,5 +1,6 @@
 // What an engine's own metrics say of its load: the few lines of a Prometheus exposition that placement needs, under the names that
 // vLLM, SGLang and trtllm-serve give them.
+import { sampleReader } from './samples.ts';
 
 export interface EngineLoad {
   running: number;
@@ -27,11 +28,7 @@ type Signal = keyof typeof NAMES;
 const SIGNAL_OF = new Map<string, Signal>(
   Object.entries(NAMES).flatMap(([signal, names]) => names.map((name) => [name, signal as Signal] as const)),
 );
-const LINE = new RegExp(
-  `^(${[...SIGNAL_OF.keys()].join('|')})(?:\\{((?:[^"}\\n]|"(?:[^"\\\\\\n]|\\\\.)*")*)\\})?[ \\t]+(\\S+)`,
-  'gm',
-);
-const LABEL = /([a-zA-Z_]\w*)[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"/g;
+const samples = sampleReader([...SIGNAL_OF.keys()]);
 
 /** Null: the text has none of these signals. One sample per data-parallel rank: counts add up, shares are averaged. */
 export function readLoad(text: string): EngineLoad | null {
@@ -45,7 +42,7 @@ export function readLoad(text: string): EngineLoad | null {
   };
   let blockTokens: number | null = null;
   let kvTokens: number | null = null;
-  for (const [, name = '', labels = '', value = ''] of text.matchAll(LINE)) {
+  for (const { name, labels, value } of samples(text)) {
     const signal = SIGNAL_OF.get(name);
     if (signal === undefined) continue;
     if (signal === 'size') {
@@ -72,10 +69,9 @@ export function readLoad(text: string): EngineLoad | null {
   };
 }
 
-function sizeOf(labels: string): { blockTokens: number; blocks: number } | null {
-  const found = new Map([...labels.matchAll(LABEL)].map(([, name = '', value = '']) => [name, value]));
-  const blockTokens = whole(found.get('block_size') ?? found.get('page_size'));
-  const blocks = whole(found.get('num_gpu_blocks') ?? found.get('num_pages'));
+function sizeOf(labels: ReadonlyMap<string, string>): { blockTokens: number; blocks: number } | null {
+  const blockTokens = whole(labels.get('block_size') ?? labels.get('page_size'));
+  const blocks = whole(labels.get('num_gpu_blocks') ?? labels.get('num_pages'));
   return blockTokens === null || blocks === null ? null : { blockTokens, blocks };
 }
 

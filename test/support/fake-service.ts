@@ -2,6 +2,7 @@
 import { BatonError } from '#core/errors.ts';
 import type { Geometry } from '#core/geometry.ts';
 import { hex, KEY_BYTES } from '#core/ids.ts';
+import { VERSION } from '#core/version.ts';
 import type {
   ExpectRequest, Granted, LayerStamps, LinkEvents, OpenRequest, Report, ServiceInfo, ServiceLink, TicketRole, TicketStateName,
 } from '#transfer/client.ts'; // prettier-ignore
@@ -33,7 +34,9 @@ export class FakeService implements ServiceLink {
   }
 
   connect(engines: readonly string[], namespace: Uint8Array = NAMESPACE): void {
-    this.live = { node: this.node, incarnation: 1n, laneHost: '127.0.0.1', lanePort: 1, arenaBytes: 1 << 30 };
+    this.live = {
+      node: this.node, incarnation: 1n, laneHost: '127.0.0.1', lanePort: 1, arenaBytes: 1 << 30, version: VERSION,
+    }; // prettier-ignore
     this.events.up(this.live);
     const attachments = engines.map((engine) => ({ engine, namespace, geometry: GEOMETRY }));
     this.events.snapshot({ attachments, keys: new Uint8Array(0), tickets: [], draining: false });

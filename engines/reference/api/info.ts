@@ -1,5 +1,4 @@
 // GET /v1/models, /health, /version, /debug/digests/ID; POST /tokenize.
-import { readFileSync } from 'node:fs';
 import { BatonError } from '#core/errors.ts';
 import { hex } from '#core/ids.ts';
 import type { Engine } from '../engine.ts';
@@ -7,11 +6,6 @@ import { ENGINE_LIMITS } from '../limits.ts';
 import { readMessages, renderChat } from './chat.ts';
 import { readPrompt } from './completions.ts';
 import type { Fields } from './fields.ts';
-
-/** Of the package, as the native core and the command line tell it. */
-export const { version: VERSION } = JSON.parse(
-  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
-) as { version: string };
 
 export function models(engine: Engine): object {
   const { model, settings } = engine.parts;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { VERSION } from '#core/version.ts';
 import type { RouterBatch, ServiceBatch } from '#proto/gen/baton/v1/transfer.ts';
 import { KEY, NAMESPACE, createWorld, expectOf, joined, keyOf, openOf, ticketOf } from './world.ts';
 
@@ -14,6 +15,7 @@ describe('a link', () => {
       laneHost: '127.0.0.1',
       lanePort: 4444,
       arenaBytes: 1 << 20,
+      version: VERSION,
     });
     const [snapshot] = heard.snapshots;
     expect(snapshot?.attachments).toMatchObject([
@@ -162,10 +164,10 @@ describe('a link', () => {
   });
 
   test.each([
-    ['a wrong key', [Buffer.alloc(32, 66)], 'here'],
-    ['no key', [], 'here'],
-    ['the name of another node', [KEY], 'elsewhere'],
-  ])('with %s does not come up', async (_, keys, node) => {
+    ['a wrong key', [Buffer.alloc(32, 66)], 'here', 'wrong_key'],
+    ['no key', [], 'here', 'not_keyed'],
+    ['the name of another node', [KEY], 'elsewhere', 'wrong_node'],
+  ])('with %s does not come up, and tells why', async (_, keys, node, why) => {
     const seen: RouterBatch[] = [];
     let tried!: () => void;
     const twice = new Promise<void>((resolve) => { tried = resolve; }); // prettier-ignore
@@ -174,6 +176,7 @@ describe('a link', () => {
     await twice;
     expect(link.info()).toBeNull();
     expect(heard.log).toEqual([]);
+    expect(heard.refusals[0]).toBe(`hello_refused: ${why}`);
     await link.close();
   });
 

@@ -63,6 +63,7 @@ export class Heard implements LinkEvents {
   readonly snapshots: Parameters<LinkEvents['snapshot']>[0][] = [];
   readonly changes: { relist: boolean; stored: Uint8Array; removed: Uint8Array }[] = [];
   readonly downs: string[] = [];
+  readonly refusals: string[] = [];
   #waiting: (() => void)[] = [];
 
   up(info: ServiceInfo): void { this.#note(`up ${info.node}`); } // prettier-ignore
@@ -72,6 +73,7 @@ export class Heard implements LinkEvents {
   chunks(change: { relist: boolean; stored: Uint8Array; removed: Uint8Array }): void { this.changes.push(change); this.#note('chunks'); } // prettier-ignore
   attachment(info: { engine: string }, attached: boolean): void { this.#note(`${attached ? 'attached' : 'detached'} ${info.engine}`); } // prettier-ignore
   draining(): void { this.#note('draining'); } // prettier-ignore
+  notWelcomed(reason: string): void { this.refusals.push(reason); } // prettier-ignore
   down(reason: string): void { this.downs.push(reason); this.#note('down'); } // prettier-ignore
 
   /** Resolves when the `count`-th line that starts like this has been told. */

@@ -142,6 +142,8 @@ export interface Welcome {
   lanePort: number;
   protocol: number;
   arenaBytes: bigint;
+  /** of the service's package; empty: an older one */
+  version: string;
 }
 
 export interface Geometry {
@@ -988,7 +990,7 @@ export const Proof: MessageFns<Proof> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { node: "", incarnation: 0n, laneHost: "", lanePort: 0, protocol: 0, arenaBytes: 0n };
+  return { node: "", incarnation: 0n, laneHost: "", lanePort: 0, protocol: 0, arenaBytes: 0n, version: "" };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -1016,6 +1018,9 @@ export const Welcome: MessageFns<Welcome> = {
         throw new globalThis.Error("value provided for field message.arenaBytes of type uint64 too large");
       }
       writer.uint32(48).uint64(message.arenaBytes);
+    }
+    if (message.version !== "") {
+      writer.uint32(58).string(message.version);
     }
     return writer;
   },
@@ -1081,6 +1086,14 @@ export const Welcome: MessageFns<Welcome> = {
             message.arenaBytes = reader.uint64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1108,6 +1121,7 @@ export const Welcome: MessageFns<Welcome> = {
     message.arenaBytes = (object.arenaBytes !== undefined && object.arenaBytes !== null)
       ? BigInt(object.arenaBytes)
       : 0n;
+    message.version = object.version ?? "";
     return message;
   },
 };
