@@ -8,6 +8,7 @@ const program = createProgram(
     router: async (flags) => (await import('./router.ts')).routerCommand(flags),
     transfer: async (flags) => (await import('./transfer.ts')).transferCommand(flags),
     engine: async (flags) => (await import('./engine.ts')).engineCommand(flags),
+    doctor: async (flags) => (await import('./doctor.ts')).doctorCommand(flags),
     demo: async (flags) => (await import('./demo/main.ts')).demoCommand(flags),
     vllmDemo: async (flags) => (await import('./demo/vllm.ts')).vllmDemoCommand(flags),
   },

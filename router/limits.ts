@@ -26,6 +26,17 @@ export const ROUTER_LIMITS = {
   replayMessagesMax: 20_000,
   replayBytesMax: 256 * 1024 * 1024,
   replayMs: 10_000,
+  /** Of `baton doctor`: one question to a worker, /server_info, the answer to a probe, the wait for events and its steps, ms. */
+  doctorAskMs: 3000,
+  doctorServerInfoMs: 10_000,
+  doctorProbeMs: 15_000,
+  doctorListenMs: 2000,
+  doctorPauseMs: 20,
+  /** Bytes of one answer, models of one engine, first blocks kept of one engine, characters of a probe's prompt. */
+  doctorBytesMax: 8 * 1024 * 1024,
+  doctorModelsMax: 256,
+  doctorBlocksMax: 4096,
+  doctorPromptChars: 1024,
   /** From a question to an engine's /tokenize to its answer, ms. */
   tokenizeMs: 2000,
   /** Idle connections are kept this long, to clients and to engines, ms. */

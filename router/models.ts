@@ -6,7 +6,7 @@ import type { RouterSettings } from '#core/settings.ts';
 import { ROUTER_LIMITS } from './limits.ts';
 import type { Engine } from './pools.ts';
 
-const MODEL_LEN_DEFAULT = 16_384;
+export const MODEL_LEN_DEFAULT = 16_384;
 
 export class Model {
   readonly name: string;

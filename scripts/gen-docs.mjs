@@ -1,5 +1,6 @@
 // Writes what the documents take from the code: docs/errors.md from core/errors.ts, docs/configuration.md from core/settings.ts,
-// and the tables of docs/metrics.md between `<!-- table NAME -->` and `<!-- end NAME -->` from the metric tables.
+// the table of docs/doctor.md from
+// router/doctor/codes.ts, and the tables of docs/metrics.md between `<!-- table NAME -->` and `<!-- end NAME -->` from the metric tables.
 // test/unit/docs.test.ts compares them.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -57,29 +58,49 @@ ${[...head('Key', 'Default', 'Values and meaning'), ...rows].join('\n')}
 `;
 }
 
+/** The page with what stands between the two marks of a section replaced; null: they are not there. */
+function withTable(page, section, table) {
+  const [begin, end] = [`<!-- table ${section} -->`, `<!-- end ${section} -->`];
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  return from < 0 || to < from
+    ? null
+    : `${page.slice(0, from + begin.length)}\n\n${table}\n\n${page.slice(to)}`;
+}
+
+function codesTable(codes) {
+  const rows = Object.entries(codes).map(([code, { levels, meaning, mend }]) =>
+    row(`\`${code}\``, levels.join(', '), meaning, mend || none),
+  );
+  return [...head('Code', 'Level', 'Meaning', 'Mending'), ...rows].join('\n');
+}
+
+function fill(file, fillings) {
+  const path = join(root, file);
+  let page = readFileSync(path, 'utf8');
+  for (const [section, table] of fillings) {
+    const filled = withTable(page, section, table);
+    if (filled === null) {
+      console.error(`${file}: put the lines <!-- table ${section} --> and <!-- end ${section} --> there`);
+      process.exitCode = 1;
+    } else page = filled;
+  }
+  writeFileSync(path, page);
+}
+
 async function generate() {
   const { ERRORS } = await import(join(root, 'core/errors.ts'));
   writeFileSync(join(root, 'docs/errors.md'), errorsPage(ERRORS));
   const { z } = await import(join(root, 'core/schema.ts'));
   const { settings } = await import(join(root, 'core/settings.ts'));
   writeFileSync(join(root, 'docs/configuration.md'), configurationPage(z.toJSONSchema(settings)));
-  const path = join(root, 'docs/metrics.md');
-  let page = readFileSync(path, 'utf8');
+  const metrics = [];
   for (const [section, module, name] of tables) {
-    if (!existsSync(join(root, module))) continue;
-    const table = metricsTable((await import(join(root, module)))[name]);
-    const [begin, end] = [`<!-- table ${section} -->`, `<!-- end ${section} -->`];
-    const [from, to] = [page.indexOf(begin), page.indexOf(end)];
-    if (from < 0 || to < from) {
-      console.error(
-        `docs/metrics.md: put the lines ${begin} and ${end} where the table of ${module} belongs`,
-      );
-      process.exitCode = 1;
-      continue;
-    }
-    page = `${page.slice(0, from + begin.length)}\n\n${table}\n\n${page.slice(to)}`;
+    if (existsSync(join(root, module)))
+      metrics.push([section, metricsTable((await import(join(root, module)))[name])]);
   }
-  writeFileSync(path, page);
+  fill('docs/metrics.md', metrics);
+  const { CODES } = await import(join(root, 'router/doctor/codes.ts'));
+  fill('docs/doctor.md', [['codes', codesTable(CODES)]]);
 }
 
 // The tables are TypeScript, which an older Node does not read.

@@ -34,6 +34,7 @@ describe('TypeScript', () => {
     ['engines/reference/main.ts', `createRequire(import.meta.url)('#baton-addon');`],
     ['engines/reference/main.ts', `import { x } from '#transfer/client.ts';`],
     ['cli/main.ts', `import type { x } from '#router/journey.ts';`],
+    ['cli/doctor.ts', `import type { x } from '#router/doctor/judge.ts';`],
     ['cli/main.ts', `import x from 'left-pad';`],
   ])('%s may not contain: %s', (path, text) => {
     expect(check(path, text)).toHaveLength(1);
@@ -47,6 +48,7 @@ describe('TypeScript', () => {
     ['transfer/client.ts', `import * as grpc from '@grpc/grpc-js'; import { m } from '#proto/gen/a.ts';`],
     ['engines/reference/addon.ts', `createRequire(import.meta.url)('#reference-addon');`],
     ['cli/demo.ts', `import '#router/main.ts'; import './program.ts';`],
+    ['cli/doctor.ts', `import { x } from '#router/doctor/main.ts';`],
     ['test/flow/a.test.ts', `import OpenAI from 'openai'; import '#router/journey.ts';`],
   ])('%s may contain: %s', (path, text) => {
     expect(check(path, text)).toEqual([]);

@@ -5,6 +5,7 @@ import { ERRORS, type ErrorEntry } from '#core/errors.ts';
 import type { MetricTable } from '#core/metrics.ts';
 import { z } from '#core/schema.ts';
 import { settings } from '#core/settings.ts';
+import { CODES, type CodeEntry } from '#router/doctor/codes.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (page: string): string => readFileSync(join(root, 'docs', page), 'utf8');
@@ -28,6 +29,18 @@ test('docs/errors.md says of every error what the table in the code says (node s
       dash(entry.status === 0 ? '' : String(entry.status)),
       dash(told(entry)),
       entry.meaning,
+    ]),
+  );
+});
+
+test('docs/doctor.md tells every code of the doctor with its levels, meaning and mending (node scripts/gen-docs.mjs)', () => {
+  const told = (text: string): string => dash(text.replaceAll('`', ''));
+  expect(rowsOf(read('doctor.md'))).toEqual(
+    Object.entries(CODES).map(([code, { levels, meaning, mend }]: [string, CodeEntry]) => [
+      code,
+      levels.join(', '),
+      told(meaning),
+      told(mend),
     ]),
   );
 });
