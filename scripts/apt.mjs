@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 const packages = [
   'doctest-dev', // native/test
   'protobuf-compiler', // gen:proto and the check that proto/gen is up to date
+  'python3-venv', // environments for vLLM: demo:vllm and its tests
 ];
 
 const isInstalled = (name) =>
