@@ -23,7 +23,6 @@ const RESERVED = new Set([
   'BATON_VLLM_VENV',
   'BATON_VLLM_DEV_VENV',
   'BATON_VLLM_PAIRS',
-  'BATON_VLLM_FULL',
   'BATON_PYTHON',
 ]);
 

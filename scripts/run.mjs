@@ -96,7 +96,7 @@ function runStep(step) {
   return new Promise((resolve) => {
     const child = spawn(step.command[0], step.command.slice(1), {
       cwd: root,
-      env,
+      env: { ...env, ...step.env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let text = '';

@@ -14,6 +14,8 @@ export type VllmDialect = 'baton' | 'vllm-nixl';
 interface EngineExtras {
   flags?: readonly string[];
   env?: Readonly<Record<string, string>>;
+  /** Merged over its entry in router.engines. */
+  entry?: Readonly<Record<string, unknown>>;
 }
 
 export interface PairOptions {
@@ -180,7 +182,7 @@ function routerSection(options: PairOptions, engines: readonly VllmEngine[], ser
   return {
     placement: { mode: 'disaggregated' },
     services: services.services.map((s) => ({ node: s.name, address: s.url.replace(/^\w+:\/\//, '') })),
-    engines: ENGINES.map(({ name, role, node }, i) => ({ name, role, url: engines[i]?.url, model: servedName, ...own(node) })), // prettier-ignore
+    engines: ENGINES.map(({ name, role, node }, i) => ({ name, role, url: engines[i]?.url, model: servedName, ...own(node), ...options[role]?.entry })), // prettier-ignore
     models: [
       {
         name: servedName,

@@ -1,10 +1,11 @@
 // What test/vllm/setup.ts has started, as tests see it.
 import { describe, inject } from 'vitest';
+import { until } from '#test/support/ready.ts';
 
 /** The name that the engines serve the model under. */
 export const MODEL = 'tiny';
 
-export type PairName = 'baton' | 'nixl' | 'bfloat16';
+export type PairName = 'baton' | 'nixl' | 'bfloat16' | 'small-baton' | 'small-nixl';
 
 export interface LiveEngine {
   name: string;
@@ -60,4 +61,13 @@ export async function restart(live: Live, pair: PairName, member: string): Promi
   const text = await response.text();
   if (!response.ok) throw new Error(text);
   return Number(text);
+}
+
+/** Empties an engine's own prefix cache, once nothing holds its blocks. */
+export function forgetCached(engine: LiveEngine): Promise<void> {
+  return until(`${engine.name} forgets what it has cached`, async () => {
+    const response = await fetch(`${engine.url}/reset_prefix_cache`, { method: 'POST' });
+    if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+    return ((await response.json()) as { success: boolean }).success;
+  });
 }

@@ -15,14 +15,52 @@ import { warm } from './ask.ts';
 
 type Variant = Pick<PairOptions, 'dialect' | 'dtype'> & Partial<PairOptions>;
 
-const VARIANTS: Readonly<Record<PairName, Variant>> = {
-  baton: { dialect: 'baton', dtype: 'float32' },
-  nixl: { dialect: 'vllm-nixl', dtype: 'float32' },
-  bfloat16: { dialect: 'baton', dtype: 'bfloat16' },
+/** Lets a test empty an engine's own prefix cache. */
+const env = { VLLM_SERVER_DEV_MODE: '1' };
+
+/** Room for one prompt of full length and little beside it, and prompts that are computed at the same time: prefill preempts. */
+const SMALL_CACHE = ['--num-gpu-blocks-override', '160', '--long-prefill-token-threshold', '512'];
+
+const VARIANTS: Readonly<Record<PairName, (folder: string) => Variant>> = {
+  baton: (folder) => ({
+    dialect: 'baton',
+    dtype: 'float32',
+    prefill: { env, flags: [...telling(folder, 'baton-p').flags, ...SMALL_CACHE] },
+    decode: { env },
+  }),
+  nixl: (folder) => ({
+    dialect: 'vllm-nixl',
+    dtype: 'float32',
+    prefill: { env, ...telling(folder, 'nixl-p') },
+    decode: { env, ...telling(folder, 'nixl-d') },
+  }),
+  // Both engines with the same steps: in this type other steps round to other answers.
+  bfloat16: () => ({ dialect: 'baton', dtype: 'bfloat16' }),
+  // The real small model, in the type that a CPU without bfloat16 is quicker in.
+  'small-baton': () => ({ dialect: 'baton', dtype: 'float32' }),
+  'small-nixl': () => ({ dialect: 'vllm-nixl', dtype: 'float32' }),
 };
 
-/** Only these, in development: `BATON_VLLM_PAIRS=baton,nixl`. */
-const wanted = process.env['BATON_VLLM_PAIRS']?.split(',') ?? Object.keys(VARIANTS);
+const isSmall = (name: PairName): boolean => name.startsWith('small-');
+
+/** An engine that publishes its KV events, and what the router has to know of that. */
+function telling(folder: string, name: string): { flags: string[]; entry: Record<string, unknown> } {
+  const [endpoint, replay] = [`ipc://${folder}/${name}.events`, `ipc://${folder}/${name}.replay`];
+  const config = {
+    enable_kv_cache_events: true,
+    publisher: 'zmq',
+    endpoint,
+    replay_endpoint: replay,
+    topic: name,
+  };
+  return {
+    flags: ['--kv-events-config', JSON.stringify(config)],
+    entry: { kv_events: { endpoint, replay } },
+  };
+}
+
+/** Others where they are named: `BATON_VLLM_PAIRS=baton` in development, those of the small model with `--full`. */
+const wanted = process.env['BATON_VLLM_PAIRS']?.split(',') ?? ['baton', 'nixl', 'bfloat16'];
 
 async function restartMember(pair: VllmPair, name: string): Promise<number> {
   const engine = [pair.prefill, pair.decode].find((e) => e.name === name);
@@ -72,16 +110,22 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const ending = new AbortController();
   const { bin, venv, wheel } = await installBaton(folder);
   const model = await vllmModel('random', venv);
-  const common = { bin, model, servedName: MODEL, maxModelLen: 4096, signal: ending.signal };
+  const common = { bin, servedName: MODEL, maxModelLen: 4096, signal: ending.signal };
   const pairs = new Map<string, VllmPair>();
   const names = (Object.keys(VARIANTS) as PairName[]).filter((name) => wanted.includes(name));
+  const small = names.some(isSmall) ? await vllmModel('small', venv) : '';
   const stop = async (): Promise<void> => {
     await Promise.all([...pairs.values()].map((pair) => pair.stop()));
     rmSync(folder, { recursive: true, force: true });
   };
   const started = await Promise.allSettled(
     names.map(async (name) => {
-      const pair = await startVllmPair({ ...common, ...VARIANTS[name] }).catch((error: unknown) => {
+      const options = {
+        ...common,
+        model: isSmall(name) ? small : model,
+        ...VARIANTS[name](folder),
+      };
+      const pair = await startVllmPair(options).catch((error: unknown) => {
         ending.abort(error);
         throw error;
       });
