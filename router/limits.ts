@@ -27,9 +27,9 @@ export const ROUTER_LIMITS = {
   replayBytesMax: 256 * 1024 * 1024,
   replayMs: 10_000,
   /** Of `baton doctor`: one question to a worker, /server_info, the answer to a probe, the wait for events and its steps, ms. */
-  doctorAskMs: 3000,
+  doctorAskMs: 5000,
   doctorServerInfoMs: 10_000,
-  doctorProbeMs: 15_000,
+  doctorProbeMs: 10_000,
   doctorListenMs: 2000,
   doctorPauseMs: 20,
   /** Bytes of one answer, models of one engine, first blocks kept of one engine, characters of a probe's prompt. */

@@ -36,13 +36,10 @@ async function gatherEngines(
   const listeners = transport === null ? [] : publishing.map((entry) => new Listener(entry, transport));
   const [facts] = await Promise.all([
     Promise.all(engines.map((entry) => gatherEngine(entry, deps.upstream))),
-    Promise.all(listeners.map((listener) => listener.start())),
+    Promise.all(listeners.flatMap((listener) => [listener.start(), listener.askReplay()])),
   ]);
   const probes = probed ? await probe(facts, listeners, deps) : new Map<string, ProbeFacts>();
-  await Promise.all([
-    ...listeners.map((listener) => listener.askReplay()),
-    probed ? null : heardBy(listeners),
-  ]);
+  if (!probed) await heardBy(listeners);
   const events = new Map(listeners.map((listener) => [listener.entry.name, listener.close()]));
   return facts.map((one) => ({
     ...one,
@@ -51,27 +48,34 @@ async function gatherEngines(
   }));
 }
 
-/** Every healthy engine gets the same prompt; a second one where a listener was not yet connected when the first was answered. */
+/** Every healthy engine gets the same prompt; those that answer a second one where a listener was not yet connected. */
 async function probe(
   engines: readonly EngineFacts[],
   listeners: readonly Listener[],
   { upstream, random }: GatherDeps,
 ): Promise<Map<string, ProbeFacts>> {
-  const asked = engines.filter(({ health }) => health === 200);
-  const listening = listeners.filter(({ entry }) => asked.some((engine) => engine.entry === entry));
   const root = hex(random.bytes(32));
-  const lengths = asked.flatMap(
-    ({ models }) => models?.map(({ maxModelLen }) => maxModelLen ?? Infinity) ?? [],
-  );
-  const bytes = Math.max(1, Math.floor(Math.min(ROUTER_LIMITS.doctorPromptChars, ...lengths) / 4));
-  let probes = new Map<string, ProbeFacts>();
+  const probes = new Map<string, ProbeFacts>();
+  let asked = engines.filter(({ health }) => health === 200);
   for (let round = 0; round < 2; round++) {
-    const prompt: Prompt = { text: hex(random.bytes(bytes)), root };
-    const answers = await Promise.all(asked.map((engine) => probeEngine(engine, prompt, upstream)));
-    probes = new Map(answers.map((answer, i) => [asked[i]?.entry.name ?? '', answer]));
+    const prompt: Prompt = { text: hex(random.bytes(promptBytes(asked))), root };
+    await Promise.all(
+      asked.map(async (engine) => probes.set(engine.entry.name, await probeEngine(engine, prompt, upstream))),
+    );
+    asked = asked.filter(({ entry }) => probes.get(entry.name)?.status === 200);
+    const listening = listeners.filter(({ entry }) => asked.some((engine) => engine.entry === entry));
     if (await heardBy(listening)) break;
   }
   return probes;
+}
+
+/** A prompt has twice as many hexadecimal characters, and no more tokens than that. */
+function promptBytes(engines: readonly EngineFacts[]): number {
+  const lengths = engines.flatMap(
+    ({ models }) => models?.map(({ maxModelLen }) => maxModelLen ?? Infinity) ?? [],
+  );
+  const chars = Math.min(ROUTER_LIMITS.doctorPromptChars, ...lengths.map((length) => length / 2));
+  return Math.max(1, Math.floor(chars / 2));
 }
 
 /** Waits until all have heard something, or for as long as it is worth. */

@@ -1,66 +1,13 @@
 // Engines that publish their own KV events over ZeroMQ: prompts go where their blocks are cached.
-import { Encoder } from '@msgpack/msgpack';
-import { Publisher, Router as ReplaySocket } from 'zeromq';
+import { Publisher } from 'zeromq';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { batchOf, KvPublisher } from '#test/support/kv-publisher.ts';
 import { startMockEngine, type MockEngine } from '#test/support/mock-engine.ts';
 import { until } from '#test/support/ready.ts';
 import { startRouter, type TestRouter } from '#test/support/router.ts';
 
-const encoder = new Encoder({ useBigInt64: true });
 const BLOCK = 16;
 const prompt = Array.from({ length: 200 }, (_, i) => i);
-const END = Buffer.alloc(8, 0xff);
-
-/** One engine's publisher as vLLM has it: numbered batches, and those that it keeps on demand. */
-class Engine {
-  readonly pub = new Publisher({ linger: 0 });
-  readonly replaySocket = new ReplaySocket({ linger: 0 });
-  private readonly topic: string;
-  private kept: [Buffer, Uint8Array][] = [];
-  private seq = 0;
-  replays = 0;
-
-  constructor(topic = '') {
-    this.topic = topic;
-  }
-
-  async listen(): Promise<void> {
-    await this.pub.bind('tcp://127.0.0.1:0');
-    await this.replaySocket.bind('tcp://127.0.0.1:0');
-    void (async () => {
-      for await (const [id, , from] of this.replaySocket) {
-        this.replays++;
-        for (const [seq, payload] of this.kept.filter(([kept]) => Buffer.compare(kept, from ?? END) >= 0))
-          await this.replaySocket.send([id ?? '', '', this.topic, seq, payload]);
-        await this.replaySocket.send([id ?? '', '', '', END, '']);
-      }
-    })();
-  }
-
-  get settings(): Record<string, unknown> {
-    return { endpoint: this.pub.lastEndpoint, replay: this.replaySocket.lastEndpoint };
-  }
-
-  /** `silent`: nobody hears it, as when it went lost. */
-  async say(events: unknown[], silent = false): Promise<void> {
-    const seq = Buffer.alloc(8);
-    seq.writeBigUInt64BE(BigInt(this.seq++));
-    const payload = encoder.encode([1.5, events, 0]);
-    this.kept.push([seq, payload]);
-    if (!silent) await this.pub.send([this.topic, seq, payload]);
-  }
-
-  /** Starts anew: numbers and buffer are gone. */
-  restart(): void {
-    this.seq = 0;
-    this.kept = [];
-  }
-
-  close(): void {
-    this.pub.close();
-    this.replaySocket.close();
-  }
-}
 
 /** All whole blocks of a prompt, in the shape of maps or of arrays, names of 64 bits or of 32 bytes. */
 function stored(salt: string, tokens = prompt, map = true, wide = false): unknown {
@@ -78,7 +25,7 @@ function stored(salt: string, tokens = prompt, map = true, wide = false): unknow
 }
 
 let mocks: { a: MockEngine; b: MockEngine };
-let engines: { a: Engine; b: Engine };
+let engines: { a: KvPublisher; b: KvPublisher };
 let router: TestRouter;
 let salt = '';
 
@@ -119,7 +66,7 @@ const metrics = async (): Promise<string> => (await router.admin('/metrics')).te
 beforeEach(async () => {
   const [a, b] = await Promise.all([startMockEngine(), startMockEngine()]);
   mocks = { a, b };
-  engines = { a: new Engine(), b: new Engine() };
+  engines = { a: new KvPublisher(), b: new KvPublisher() };
   await Promise.all([engines.a.listen(), engines.b.listen()]);
 });
 
@@ -206,7 +153,7 @@ test('engines that connect to one endpoint of the router are told apart by their
   const shared = { endpoint, bind: true };
   await start({ a: { ...shared, topic: 'kv@a' }, b: { ...shared, topic: 'kv@b' } });
   for (const engine of Object.values(engines)) engine.close();
-  engines = { a: new Engine('kv@a'), b: new Engine('kv@b') };
+  engines = { a: new KvPublisher('kv@a'), b: new KvPublisher('kv@b') };
   engines.b.pub.connect(endpoint);
   // A publisher that connects is heard from some moment on: it says the same until it is.
   await until('b is heard', async () => {
@@ -225,7 +172,7 @@ test('engines that share an endpoint and have no topics are a wrong configuratio
 });
 
 /** A second publisher at the port after an engine's own, which moves until that one is free. */
-async function consecutive(engine: Engine): Promise<Publisher> {
+async function consecutive(engine: KvPublisher): Promise<Publisher> {
   const second = new Publisher({ linger: 0 });
   for (;;) {
     const own = engine.pub.lastEndpoint ?? '';
@@ -246,7 +193,7 @@ test('ranks of one engine publish at consecutive ports, and the best of them cou
   await engines.b.say([stored(salt, prompt.slice(0, 32))]);
   await matches('engine/b', 32);
   const seq = Buffer.alloc(8);
-  await second.send(['', seq, encoder.encode([1.5, [stored(salt, prompt.slice(0, 96))], 1])]);
+  await second.send(['', seq, batchOf([stored(salt, prompt.slice(0, 96))], 1)]);
   await matches('engine/b', 96);
   second.close();
 });
