@@ -16,7 +16,7 @@ import { deploy } from '#test/support/deployment.ts';
 import { KvPublisher } from '#test/support/kv-publisher.ts';
 import { metricAt, metricSum } from '#test/support/metrics.ts';
 import { answerWell, startMockEngine, type MockEngine } from '#test/support/mock-engine.ts';
-import { freePorts } from '#test/support/ports.ts';
+import { freePorts } from '#cli/ports.ts';
 import { until } from '#test/support/ready.ts';
 import { startDecodeWorker, startPrefillWorker } from '#test/support/replay-worker.ts';
 
