@@ -10,6 +10,14 @@ export interface Answer {
   id: string;
   text: string;
   tokenIds: number[];
+  /** As the engines count them: the router may know neither. */
+  promptTokens: number;
+  cachedTokens: number;
+}
+
+interface Event {
+  choices: { delta?: { content?: string | null }; token_ids?: number[] | null }[];
+  usage?: { prompt_tokens: number; prompt_tokens_details?: { cached_tokens?: number } | null } | null;
 }
 
 export interface Asked {
@@ -32,6 +40,7 @@ export async function ask(
     headers: { 'content-type': 'application/json', 'x-request-id': id },
     body: JSON.stringify({
       model, messages, max_tokens: maxTokens, temperature: 0, stream: true, return_token_ids: true, ignore_eos: ignoreEos,
+      stream_options: { include_usage: true },
       ...(cacheSalt === undefined ? {} : { cache_salt: cacheSalt }),
     }),
   }); // prettier-ignore
@@ -42,14 +51,14 @@ export async function ask(
       `the demo's request ended with status ${response.status}: ${text.slice(0, 300)}`,
     );
   }
-  const answer: Answer = { id, text: '', tokenIds: [] };
+  const answer: Answer = { id, text: '', tokenIds: [], promptTokens: 0, cachedTokens: 0 };
   for (const line of text.split('\n')) {
     if (!line.startsWith('data: {')) continue;
-    const event = JSON.parse(line.slice('data: '.length)) as {
-      choices: { delta?: { content?: string | null }; token_ids?: number[] | null }[];
-    };
-    answer.text += event.choices[0]?.delta?.content ?? '';
-    answer.tokenIds.push(...(event.choices[0]?.token_ids ?? []));
+    const { choices, usage } = JSON.parse(line.slice('data: '.length)) as Event;
+    answer.text += choices[0]?.delta?.content ?? '';
+    answer.tokenIds.push(...(choices[0]?.token_ids ?? []));
+    answer.promptTokens = usage?.prompt_tokens ?? answer.promptTokens;
+    answer.cachedTokens = usage?.prompt_tokens_details?.cached_tokens ?? answer.cachedTokens;
   }
   return answer;
 }

@@ -21,7 +21,7 @@ export interface Setting {
   /** The reference, by an engine alone. */
   alone(id: string, messages: readonly ChatTurn[]): Promise<Answer>;
   /** What is known of the handoff, once the answer is there. */
-  tell(journey: Journey): Told | Promise<Told>;
+  tell(journey: Journey, answer: Answer): Told | Promise<Told>;
   /** Question and answer are worth reading. */
   readable: boolean;
 }
@@ -47,10 +47,10 @@ export async function converse(setting: Setting): Promise<Totals> {
       const id = `demo-${conversation.title}-${turn + 1}`;
       const answer = await setting.ask(id, messages);
       const journey = await journeyOf(setting.adminUrl, id);
-      const told = await setting.tell(journey);
+      const told = await setting.tell(journey, answer);
       const alone = await setting.alone(`${id}-alone`, messages);
       const identical = answer.tokenIds.length > 0 && String(answer.tokenIds) === String(alone.tokenIds);
-      add(totals, journey, told, identical);
+      add(totals, answer, journey, told, identical);
       const spoken = setting.readable ? [`  Q ${content}`, `  A ${answer.text.trim()}`] : [];
       const table = answerLines(id, spoken, [...told.cells, ['equal', identical ? 'yes' : 'NO']]);
       for (const line of [...table, ...told.lines, '']) console.log(line);
@@ -60,11 +60,17 @@ export async function converse(setting: Setting): Promise<Totals> {
   return totals;
 }
 
-function add(totals: Totals, journey: Journey, { bytes }: Told, identical: boolean): void {
+function add(
+  totals: Totals,
+  { promptTokens }: Answer,
+  journey: Journey,
+  { bytes }: Told,
+  identical: boolean,
+): void {
   totals.requests += 1;
   totals.identical += identical ? 1 : 0;
   totals.bytes += bytes;
-  totals.uncrossed += journey.promptTokens >= CHUNK_TOKENS && bytes === 0 ? 1 : 0;
+  totals.uncrossed += promptTokens >= CHUNK_TOKENS && bytes === 0 ? 1 : 0;
   totals.exposedMs += journey.exposedMs ?? 0;
   totals.transferMs += journey.transferMs ?? 0;
 }

@@ -1,8 +1,9 @@
 // What is known of a handoff between vLLM's own NixlConnectors: the router's view of its two legs, and the decode engine's counters.
 import { exposition, metricIn } from '../metrics.ts';
+import type { Answer } from './ask.ts';
 import type { Told } from './converse.ts';
 import type { Journey } from './journey.ts';
-import { ms, placed, prompt, size } from './table.ts';
+import { ms, placed, size } from './table.ts';
 
 /** Values of baton_router_nixl_params_total's label. */
 const OUTCOMES = ['passed', 'unreadable', 'missing', 'half_filled', 'no_blocks', 'short', 'late'] as const;
@@ -34,7 +35,7 @@ export class NixlCounters {
   }
 
   /** Of the request that has just ended: one at a time. */
-  async tell(journey: Journey): Promise<Told> {
+  async tell(journey: Journey, answer: Answer): Promise<Told> {
     const now = await read(this.#adminUrl, this.#decodeUrl);
     const { bytes, transfers, seconds, failed, outcomes } = difference(now, this.#last);
     this.#last = now;
@@ -43,8 +44,7 @@ export class NixlCounters {
       bytes,
       lines: [],
       cells: [
-        prompt(journey),
-        ...placed(journey),
+        ...placed(journey, answer),
         ['prefill leg', ms(journey.legs.prefillMs)],
         ['params', outcome ?? '-'],
         ['over NIXL', size(bytes)],

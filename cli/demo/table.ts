@@ -12,11 +12,11 @@ export function size(bytes: number): string {
   return bytes >= 1024 ? `${(bytes / 1024).toFixed(1)} KiB` : `${bytes} B`;
 }
 
-export const prompt = (journey: Journey): Cell => ['prompt', `${journey.promptTokens}`];
-
-/** Where the prompt went. */
-export function placed(journey: Journey): Cell[] {
+/** Cells of every table: the prompt and where it went. */
+export function placed(journey: Journey, tokens: { promptTokens: number; cachedTokens: number }): Cell[] {
   return [
+    ['prompt', `${tokens.promptTokens}`],
+    ['cached', `${tokens.cachedTokens}`],
     ['prefilled', journey.prefill ?? 'local'],
     ['decoded', journey.decode],
   ];
@@ -25,9 +25,7 @@ export function placed(journey: Journey): Cell[] {
 /** A handoff over the bus: its ticket's bytes and times, and the timeline. */
 export function overBus(journey: Journey): Told {
   const cells: Cell[] = [
-    prompt(journey),
-    ['cached', `${journey.cachedTokens}`],
-    ...placed(journey),
+    ...placed(journey, journey),
     ['over lanes', size(journey.bytes)],
     ['transfer', ms(journey.transferMs)],
     ['exposed', ms(journey.exposedMs)],

@@ -16,7 +16,8 @@ const ASKED = { model: 'smollm2', maxTokens: 40, ignoreEos: false };
 const ENGINES = {
   kind: 'small', servedName: ASKED.model, dtype: 'float32', maxModelLen: 4096, check: false,
   // Two chunks a step: the first ones cross while the next are computed.
-  prefill: { flags: ['--max-num-batched-tokens', '512'] },
+  prefill: { flags: ['--max-num-batched-tokens', '512', '--enable-prompt-tokens-details'] },
+  decode: { flags: ['--enable-prompt-tokens-details'] },
 } as const; // prettier-ignore
 
 const say = (line: string): void => {
@@ -41,7 +42,7 @@ async function show(pair: VllmPair, flags: VllmDemoFlags, ended: Promise<void>):
     conversations: LIGHTHOUSE,
     ask: (id, messages) => ask(routerUrl, id, messages, ASKED),
     alone: (id, messages) => alone(pair, id, messages),
-    tell: nixl === null ? overBus : (journey) => nixl.tell(journey),
+    tell: nixl === null ? overBus : (journey, answer) => nixl.tell(journey, answer),
     readable: true,
   });
   if (flags.check) {

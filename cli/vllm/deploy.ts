@@ -17,7 +17,7 @@ export interface DeployOptions extends Omit<PairOptions, 'bin' | 'model' | 'sign
 /** Interrupted or failed, it leaves no process and no folder. */
 export async function deployVllm(options: DeployOptions): Promise<VllmPair> {
   const { kind, signal, say, dialect, dtype } = options;
-  const folder = mkdtempSync(join(tmpdir(), 'baton-vllm-demo-'));
+  const folder = mkdtempSync(join(tmpdir(), 'baton-vllm-deploy-'));
   const remove = (): void => {
     rmSync(folder, { recursive: true, force: true });
   };
