@@ -5,6 +5,7 @@ const benches: Record<string, () => Promise<{ run: (args: string[]) => Promise<b
   relay: () => import('./relay.ts'),
   lane: () => import('./lane.ts'),
   overlap: () => import('./overlap.ts'),
+  lookup: () => import('./lookup.ts'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);
@@ -12,7 +13,7 @@ const load = benches[name];
 try {
   if (load === undefined)
     throw new BatonError('bad_config', `bench "${name}": choose one of ${Object.keys(benches).join(', ')}`);
-  process.exit((await (await load()).run(args)) ? 0 : 1);
+  process.exit((await (await load()).run(args)) ? 0 : (process.exitCode ?? 1));
 } catch (error) {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(2);
