@@ -116,6 +116,8 @@ class BatonConnector(KVConnectorBase_V1, SupportsHMA):
         heads = HeadRange(0, self._geometry.heads)
         pages = KvPages(self._session.library, self._geometry, self._spec, heads, kv_caches, self._backend)
         self._worker.register(pages)
+        # Workers exist by now: nothing forks any more.
+        self._session.watch()
 
     def bind_connector_metadata(self, connector_metadata: KVConnectorMetadata) -> None:
         super().bind_connector_metadata(connector_metadata)

@@ -1,10 +1,11 @@
 """The engine's session with its node's service: attaches, notices when the service is gone, attaches again. Meanwhile
-the engine serves without Baton. No thread: a hook of the scheduler attaches when its turn has come."""
+the engine serves without Baton. Whoever asks for the client attaches when its turn has come: a hook of the scheduler,
+or, because an idle engine runs no hook and no router sends anything to an engine that is not attached, a thread."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Lock
+from threading import Event, Lock, Thread
 
 from .abi import AttachError, Client, Library
 from .counters import Counters, log
@@ -13,6 +14,7 @@ from .structs import Code
 
 _BACKOFF_MIN_S = 0.1
 _BACKOFF_MAX_S = 5.0
+_WATCH_S = 1.0
 # What no waiting mends: the engine does not start with these.
 _FATAL = frozenset({Code.ARGUMENT, Code.VERSION, Code.GEOMETRY})
 
@@ -37,7 +39,9 @@ class Session:
         self._counters = counters
         self._clock = clock
         self._client: Client | None = None
-        self._closed = False
+        self._ended = Event()
+        self._attaching = Lock()
+        self._watch: Thread | None = None
         self._quiet_until = 0.0
         self._retry_at = 0.0
         self._backoff = _BACKOFF_MIN_S
@@ -51,24 +55,43 @@ class Session:
     def client(self) -> Client | None:
         """The client while its session lives and the service answers. May attach: a bounded round trip."""
         now = self._clock()
-        if self._client is not None and not self._client.alive():
-            log.warning("Baton: the transfer service is gone; serving without it")
-            self._client = None
-            self._retry_at = now
-        if self._client is None and not self._closed and now >= self._retry_at:
+        # Taken: the other one looks after it at this very moment, and no step waits for that.
+        if self._attaching.acquire(blocking=False):
             try:
-                self._attach()
-            except AttachError as error:
-                self._later(error)
+                self._renew(now)
+            finally:
+                self._attaching.release()
         return None if now < self._quiet_until else self._client
+
+    def watch(self, every_s: float = _WATCH_S) -> None:
+        """Attaches again while no hook runs. To be called after the engine's forks; once is enough."""
+        if self._watch is None:
+            self._watch = Thread(target=self._keep_attached, args=(every_s,), name="baton-attach", daemon=True)
+            self._watch.start()
 
     def unanswered(self) -> None:
         """The service did not answer in time: it is left alone for a while, so that it delays few steps."""
         self._quiet_until = self._clock() + _BACKOFF_MAX_S
 
     def close(self) -> None:
-        self._closed = True
-        self._client = None
+        self._ended.set()
+        with self._attaching:
+            self._client = None
+
+    def _keep_attached(self, every_s: float) -> None:
+        while not self._ended.wait(every_s):
+            self._counters.guard("watch", None, self.client)
+
+    def _renew(self, now: float) -> None:
+        if self._client is not None and not self._client.alive():
+            log.warning("Baton: the transfer service is gone; serving without it")
+            self._client = None
+            self._retry_at = now
+        if self._client is None and not self._ended.is_set() and now >= self._retry_at:
+            try:
+                self._attach()
+            except AttachError as error:
+                self._later(error)
 
     def _attach(self) -> None:
         wanted = self.wanted

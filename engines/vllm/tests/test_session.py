@@ -1,5 +1,6 @@
 """Attaching, over a library that answers what the test says."""
 
+from threading import Event
 from typing import Any
 
 import pytest
@@ -63,6 +64,26 @@ def test_a_service_that_went_away_is_attached_to_again() -> None:
     gone: Any = first
     gone.lives = False
     assert attached.client() is second
+
+
+def test_an_idle_engine_attaches_again_while_no_hook_runs() -> None:
+    first, second, all_asked = attached_client(), attached_client(), Event()
+
+    class Watched(FakeLibrary):
+        def attach(self, *_: Any) -> Any:
+            try:
+                return super().attach()
+            finally:
+                if not self.answers:
+                    all_asked.set()
+
+    library = Watched(first, AttachError(Code.CLOSED, "no service"), second)
+    attached = Session(library, WANTED, Counters())  # type: ignore[arg-type]
+    first.lives = False
+    attached.watch(every_s=0.01)
+    assert all_asked.wait(30)
+    attached.close()
+    assert attached.client() is None
 
 
 def test_a_service_that_did_not_answer_is_left_alone_for_a_while() -> None:
