@@ -158,7 +158,7 @@ export const routerSettings = z.strictObject({
         .enum(['auto', 'disaggregated', 'local'], 'must be auto, disaggregated or local')
         .default('auto')
         .describe(
-          'auto: the placement with the least predicted time to first token. A trusted caller’s `x-baton-placement` overrides it.',
+          'auto: the placement with the least predicted time to first token, whatever engines and services are left. disaggregated: handoffs only, `no_worker` while there is no pair; a request whose attempt failed may still go local. local: no handoffs. A trusted caller’s `x-baton-placement` overrides it.',
         ),
       prefill_tokens_per_s: z
         .number()

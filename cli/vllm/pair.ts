@@ -98,12 +98,18 @@ export async function startVllmPair(options: PairOptions): Promise<VllmPair> {
   };
   const checkFile = (engine: string): string => join(folder, `${engine}.check.jsonl`);
   try {
-    const [servicePorts, enginePorts] = await Promise.all([freePorts(2), freePorts(6)]);
+    const [servicePorts, enginePorts] = await Promise.all([freePorts(4), freePorts(6)]);
     const services = await startCluster({
       ...common,
       nodes: (dialect === 'baton' ? ['a', 'b'] : []).map((name, i) => ({
         name,
-        settings: { port: servicePorts[i], arena: { bytes: ARENA_BYTES }, ...options.transfer },
+        // Fixed, so that a service that is started again is found where it was.
+        settings: {
+          port: servicePorts[i],
+          admin: { port: servicePorts[2 + i] },
+          arena: { bytes: ARENA_BYTES },
+          ...options.transfer,
+        },
       })),
       engines: [],
       router: null,

@@ -114,6 +114,14 @@ export function transferMetric(cluster: Cluster, name: string): Promise<number> 
 /** Pins, quiescing slots and live tickets are back at none in every service given. */
 export async function untilBaseline(cluster: Cluster, nodes: readonly string[]): Promise<void> {
   const members = cluster.services.map((s) => cluster.member(s.name)).filter((s) => nodes.includes(s.name));
+  await untilAtRest(members);
+}
+
+/** The same of services that no cluster of ours holds. */
+export async function untilAtRest(
+  services: readonly { name: string; adminUrl: string | null }[],
+): Promise<void> {
+  const nodes = services.map(({ name }) => name).join(', ');
   for (const gauge of [
     'arena_pins',
     'arena_quiescing',
@@ -122,8 +130,8 @@ export async function untilBaseline(cluster: Cluster, nodes: readonly string[]):
     'arena_bytes_pinned',
   ]) {
     await until(
-      `${gauge} is back at 0 on ${nodes.join(', ')}`,
-      async () => (await metricSum(members, `baton_transfer_${gauge}`)) === 0,
+      `${gauge} is back at 0 on ${nodes}`,
+      async () => (await metricSum(services, `baton_transfer_${gauge}`)) === 0,
       15_000,
     );
   }

@@ -1,6 +1,8 @@
 // A request's journey while it runs, from the router's admin listener.
-import type { Cluster } from '#cli/cluster.ts';
 import { until } from './ready.ts';
+
+/** Whoever has the admin listener of a router. */
+type Routed = Readonly<{ adminUrl: string }>;
 
 export interface Journey {
   code: string | null;
@@ -9,14 +11,14 @@ export interface Journey {
   ticket: { id: string; state: string; chunks_landed: number; chunks_needed: number } | null;
 }
 
-export async function journeyOf(cluster: Cluster, id: string): Promise<Journey | null> {
+export async function journeyOf(cluster: Routed, id: string): Promise<Journey | null> {
   const response = await fetch(`${cluster.adminUrl}/debug/requests/${id}`);
   return response.ok ? ((await response.json()) as Journey) : null;
 }
 
 /** Waits until the running request has got as far as `there` says, and returns its journey. */
 export async function untilJourney(
-  cluster: Cluster,
+  cluster: Routed,
   id: string,
   what: string,
   there: (journey: Journey) => boolean,

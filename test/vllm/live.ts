@@ -55,6 +55,12 @@ export function describePair(
   });
 }
 
+/** The pid that a member has now: a file that ran before may have started it again. */
+export async function pidOf(live: Live, pair: PairName, member: string): Promise<number> {
+  const response = await fetch(`${live.control}/pid?pair=${pair}&member=${member}`);
+  return Number(await response.text());
+}
+
 /** Kills what is left of a member and starts it again at its address; @returns its new pid. Minutes for an engine. */
 export async function restart(live: Live, pair: PairName, member: string): Promise<number> {
   const response = await fetch(`${live.control}/restart?pair=${pair}&member=${member}`, { method: 'POST' });

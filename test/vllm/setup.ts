@@ -62,6 +62,10 @@ function telling(folder: string, name: string): { flags: string[]; entry: Record
 /** Others where they are named: `BATON_VLLM_PAIRS=baton` in development, those of the small model with `--full`. */
 const wanted = process.env['BATON_VLLM_PAIRS']?.split(',') ?? ['baton', 'nixl', 'bfloat16'];
 
+/** Of an engine or a service. */
+const pidOf = (pair: VllmPair, name: string): number =>
+  [pair.prefill, pair.decode].find((e) => e.name === name)?.pid ?? pair.services.member(name).child.pid;
+
 async function restartMember(pair: VllmPair, name: string): Promise<number> {
   const engine = [pair.prefill, pair.decode].find((e) => e.name === name);
   if (engine === undefined) return (await pair.services.restart(name)).child.pid;
@@ -72,12 +76,14 @@ async function restartMember(pair: VllmPair, name: string): Promise<number> {
 
 async function listen(pairs: ReadonlyMap<string, VllmPair>): Promise<Server> {
   const server = createServer((request, response) => {
-    const query = new URL(request.url ?? '', 'http://control').searchParams;
+    const { pathname, searchParams: query } = new URL(request.url ?? '', 'http://control');
     const pair = pairs.get(query.get('pair') ?? '');
-    const restarted = pair
-      ? restartMember(pair, query.get('member') ?? '')
-      : Promise.reject(new Error('no such pair'));
-    restarted.then(
+    const member = query.get('member') ?? '';
+    const answer = async (): Promise<number> => {
+      if (pair === undefined) throw new Error('no such pair');
+      return pathname === '/pid' ? pidOf(pair, member) : await restartMember(pair, member);
+    };
+    answer().then(
       (pid) => response.end(String(pid)),
       (error: unknown) => response.writeHead(500).end(String(error)),
     );
