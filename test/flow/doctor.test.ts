@@ -171,6 +171,26 @@ test('workers that hang or answer garbage are findings, and nothing waits for th
   expect(JSON.stringify(findings)).not.toContain('\\u001b');
 }, 60_000);
 
+test('a running router tells whose rendering it has switched off', async () => {
+  const router = await startMockEngine();
+  ends.push(() => router.kill());
+  router.pages.set(
+    '/metrics',
+    'baton_router_ready 1\nbaton_router_rendering_off{model="off"} 1\nbaton_router_rendering_off{model="doubted"} 0\n' +
+      'baton_router_key_mismatches_total{model="off"} 3\nbaton_router_key_mismatches_total{model="doubted"} 1\n',
+  );
+  const [port] = await freePorts(1);
+  const model = (name: string): Tree => ({ name, tokenizer: 'a.json', chat_template: 'b.jinja' });
+  const findings = await doctor({
+    admin: { port: Number(new URL(router.url).port) },
+    engines: [{ name: 'e', url: `http://127.0.0.1:${port}`, role: 'both', model: 'off' }],
+    models: ['off', 'doubted', 'well'].map(model),
+  });
+  expect(of(findings, 'off')).toEqual(['rendering_switched_off']);
+  expect(of(findings, 'doubted')).toEqual(['key_mismatches']);
+  expect(of(findings, 'well')).toEqual(['rendering_on']);
+});
+
 describe('of vLLM engines with NIXL', () => {
   const SERVER = (policy: string): string =>
     JSON.stringify({
