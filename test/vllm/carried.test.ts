@@ -66,7 +66,7 @@ describePair('baton', 'over Baton between two vLLM engines', (pair) => {
     expect((await hits()) - before).toBe(Math.floor(prompt.length / PAGE) * PAGE);
     const journey = await journeyOf(pair.adminUrl, 'cached-at-prefill');
     expect(journey.bytes).toBe(prompt.length * BYTES_PER_TOKEN);
-    const { wrong, loaded, gathered } = bytes();
+    const { wrong, loaded, gathered } = await bytes();
     expect(wrong).toEqual([]);
     expect({ loaded, gathered }).toEqual({ loaded: 6, gathered: 6 });
   });
@@ -78,7 +78,7 @@ describePair('baton', 'over Baton between two vLLM engines', (pair) => {
     expect(first.tokenIds).toHaveLength(600);
     // The last token generated was never an input: it has no KV.
     const kept = Math.floor((prompt.length + 600 - 1) / CHUNK);
-    const gathered = bytes().lines.filter((line) => line.event === 'gathered' && line.engine === pair.decode.name && line.start === 0); // prettier-ignore
+    const gathered = (await bytes()).lines.filter((line) => line.event === 'gathered' && line.engine === pair.decode.name && line.start === 0); // prettier-ignore
     expect(gathered.map(({ chunk }) => chunk)).toEqual([1, 2]);
     await forgetCached(pair.decode);
     const next = [...prompt, ...first.tokenIds, ...ids(20)];
@@ -86,7 +86,7 @@ describePair('baton', 'over Baton between two vLLM engines', (pair) => {
     const journey = await journeyOf(pair.adminUrl, 'second-turn');
     expect(journey.chunksNeeded).toBe(1);
     expect(journey.bytes).toBe((next.length - kept * CHUNK) * BYTES_PER_TOKEN);
-    const checked = bytes();
+    const checked = await bytes();
     expect(checked.wrong).toEqual([]);
     // The first turn loaded its two chunks; this one all four, those of the arena and the tail.
     expect(checked.loaded).toBe(2 + kept + 1);

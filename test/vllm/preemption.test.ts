@@ -42,7 +42,7 @@ describePair('baton', 'a prefill engine with a small cache', (pair) => {
     await compare('leg', legs, answers);
     await compare('generation', generated, generations);
     expect(wrong).toEqual([]);
-    const checked = bytes();
+    const checked = await bytes();
     expect(checked.wrong).toEqual([]);
     const loads = checked.lines.filter(({ event }) => event === 'loaded');
     const decoding = loads.filter(({ engine }) => engine === pair.decode.name).length;
