@@ -35,13 +35,22 @@ export class FirstEventReader {
   }
 }
 
+/** What of a stream may go to the client now. */
+export interface Passed {
+  bytes: Buffer;
+  /** They end with the engine's own error event. */
+  inError: boolean;
+}
+
 /**
- * Watches the events after the first one, which pass by as they come: for the engine's own error event, however it is cut
- * and spaced, and for a good end. Of a chunk that holds whole events only its bytes are searched once.
+ * Watches the events after the first one, which pass by whole: for the engine's own error event, however it is cut and spaced,
+ * and for a good end. An event that has begun waits for its end, so that an error of ours never stands within it. Of a chunk that
+ * holds whole events only its bytes are searched once.
  */
 export class EventWatch {
-  /** An event that has begun and not ended. */
+  /** An event that has begun and not ended, and how much of it has passed: of one that is too long to be held. */
   private begun: Buffer = NOTHING;
+  private passed = 0;
   private last: Buffer = NOTHING;
   private before: Buffer = NOTHING;
 
@@ -49,18 +58,31 @@ export class EventWatch {
     return this.begun.length;
   }
 
-  /** How much of this chunk belongs to what ends with an error event; -1: none has ended in it. */
-  push(chunk: Buffer): number {
+  push(chunk: Buffer): Passed {
     this.before = this.last;
     this.last = chunk;
-    const held = this.begun.length;
-    const bytes = held === 0 ? chunk : Buffer.concat([this.begun, chunk]);
+    const bytes = this.begun.length === 0 ? chunk : Buffer.concat([this.begun, chunk]);
+    const from = this.passed;
+    this.passed = 0;
     if (bytes.includes(ERROR)) {
       const end = errorEnd(bytes);
-      if (end >= 0) return end - held;
+      if (end >= 0) return { bytes: bytes.subarray(from, end), inError: true };
     }
-    this.begun = endsEvent(bytes) ? NOTHING : bounded(bytes.subarray(lastEnd(bytes)));
-    return -1;
+    const end = endsEvent(bytes) ? bytes.length : lastEnd(bytes);
+    this.begun = bytes.subarray(end);
+    if (this.begun.length > LIMITS.firstEventBytesMax) {
+      // Only so much is kept that its end is seen.
+      this.begun = Buffer.from(this.begun.subarray(-3));
+      this.passed = this.begun.length;
+      return { bytes: bytes.subarray(from), inError: false };
+    }
+    if (end === 0) this.passed = from;
+    return { bytes: bytes.subarray(Math.min(from, end), end), inError: false };
+  }
+
+  /** What was held back of the last event; nothing follows. */
+  get rest(): Buffer {
+    return this.begun.subarray(this.passed);
   }
 
   /** What came of the last event is an error, though its end is missing. */
@@ -99,10 +121,6 @@ function lastEnd(bytes: Buffer): number {
   const crlf = bytes.lastIndexOf('\r\n\r\n');
   return Math.max(lf < 0 ? 0 : lf + 2, crlf < 0 ? 0 : crlf + 4);
 }
-
-// Of an event that is too long to be judged only so much is kept that its end is seen.
-const bounded = (begun: Buffer): Buffer =>
-  begun.length > LIMITS.firstEventBytesMax ? Buffer.from(begun.subarray(-3)) : begun;
 
 /** Position after the event that `from` lies in; -1: it is not whole yet. */
 function eventEnd(bytes: Buffer, from: number): number {

@@ -59,6 +59,11 @@ export class Relay implements LegHandler {
     const { phase } = this;
     this.phase = 'over';
     this.leg?.abort();
+    // After [DONE] nothing is missing.
+    if (phase === 'stream' && this.watch?.done === true) {
+      this.finish();
+      return;
+    }
     if (phase === 'stream') endStreamWithError(this.to, clientError(error));
     else if (phase === 'body') this.to.destroy();
     this.events.failed(error);
@@ -91,7 +96,7 @@ export class Relay implements LegHandler {
         new BatonError('upstream_protocol', 'The engine ended its event stream before the first event.'),
       );
     } else if (phase === 'stream') {
-      if (this.watch?.inError === true) this.endInError(END_OF_EVENT);
+      if (this.watch?.inError === true) this.endInError(Buffer.concat([this.watch.rest, END_OF_EVENT]));
       else if (this.watch?.done === true) this.finish();
       else this.stop(interrupted('its stream ended early'));
     } else if (phase === 'body') this.finish();
@@ -137,10 +142,10 @@ export class Relay implements LegHandler {
   }
 
   private relay(chunk: Buffer): void {
-    const end = this.watch?.push(chunk) ?? -1;
+    const { bytes, inError } = this.watch?.push(chunk) ?? { bytes: chunk, inError: false };
     // The engine's own error event is the last thing that the client gets: no [DONE] after it.
-    if (end < 0) this.write(chunk);
-    else this.endInError(chunk.subarray(0, end));
+    if (inError) this.endInError(bytes);
+    else if (bytes.length > 0) this.write(bytes);
   }
 
   private endInError(last: Buffer): void {
@@ -187,7 +192,9 @@ export class Relay implements LegHandler {
   }
 
   private finish(): void {
-    this.to.end();
+    const rest = this.watch?.rest ?? NOTHING;
+    if (rest.length > 0) this.to.end(rest);
+    else this.to.end();
     this.over();
   }
 
@@ -197,6 +204,7 @@ export class Relay implements LegHandler {
   }
 }
 
+const NOTHING = Buffer.alloc(0);
 const END_OF_EVENT = Buffer.from('\n\n');
 
 function interrupted(why: string): BatonError {

@@ -79,7 +79,43 @@ describe('a stream', () => {
     relay.data(Buffer.from('data: 1\n\n'));
     relay.data(Buffer.from('data: {"err'));
     relay.data(Buffer.from('or":1}\n\ndata: [DONE]\n\n'));
-    expect(log.slice(3)).toEqual(['write data: {"err', 'abort', 'end or":1}', 'failed decode_interrupted']);
+    expect(log.slice(3)).toEqual(['abort', 'end data: {"error":1}', 'failed decode_interrupted']);
+  });
+
+  test('is relayed by whole events, so that an error event never stands within another one', () => {
+    const { relay, log } = setup();
+    relay.head(200, SSE);
+    relay.data(Buffer.from('data: 1\n\ndata: {"te'));
+    relay.data(Buffer.from('xt":2}\n\ndata: {"hal'));
+    relay.failed({ reason: 'ECONNRESET', sent: true });
+    expect(log.slice(2)).toEqual([
+      'write data: 1',
+      'write data: {"text":2}',
+      'broken true',
+      'abort',
+      expect.stringMatching(/^end data: \{"error"/),
+      'failed decode_interrupted',
+    ]);
+  });
+
+  test.each([
+    ['its leg breaks', (relay: Relay) => { relay.failed({ reason: 'ECONNRESET', sent: true }); }],
+    ['it is stopped', (relay: Relay) => { relay.stop(new BatonError('deadline_exceeded')); }],
+  ])('that has had its [DONE] is whole, though %s before its end', (_what, ends) => {
+    const { relay, log } = setup();
+    relay.head(200, SSE);
+    relay.data(Buffer.from('data: 1\n\ndata: [DONE]\n\n'));
+    ends(relay);
+    relay.end();
+    expect(log.slice(3).filter((line) => line !== 'broken true')).toEqual(['abort', 'end ', 'done']);
+  }); // prettier-ignore
+
+  test('whose [DONE] has no end of line goes out whole', () => {
+    const { relay, log } = setup();
+    relay.head(200, SSE);
+    relay.data(Buffer.from('data: 1\n\ndata: [DONE]'));
+    relay.end();
+    expect(log.slice(2)).toEqual(['write data: 1', 'end data: [DONE]', 'done']);
   });
 });
 
