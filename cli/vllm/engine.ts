@@ -40,6 +40,12 @@ const ENVIRONMENT = {
   VLLM_ENABLE_V1_MULTIPROCESSING: '0',
 };
 
+/** Engines are in process groups of their own: whatever ends this process leaves none behind, as far as it may still do something. */
+const running = new Set<VllmEngine>();
+process.once('exit', () => {
+  for (const engine of running) engine.signal('SIGKILL');
+});
+
 export class VllmEngine {
   readonly name: string;
   readonly url: string;
@@ -83,6 +89,8 @@ export class VllmEngine {
       // Its exit code stays null and it has no pid: the health check below tells.
     });
     this.#child = child;
+    running.add(this);
+    child.once('exit', () => running.delete(this));
     const deadline = performance.now() + HEALTH_MS;
     for (;;) {
       signal?.throwIfAborted();
