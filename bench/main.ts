@@ -6,6 +6,7 @@ const benches: Record<string, () => Promise<{ run: (args: string[]) => Promise<b
   lane: () => import('./lane.ts'),
   overlap: () => import('./overlap.ts'),
   lookup: () => import('./lookup.ts'),
+  vllm: () => import('./vllm.ts'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);
