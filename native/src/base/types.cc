@@ -4,6 +4,13 @@
 
 namespace baton {
 
+std::string Geometry::text() const {
+  std::string sizes;
+  for (uint32_t p = 0; p < planes; ++p) sizes += (p ? "+" : "") + std::to_string(plane_bytes[p]);
+  return std::to_string(layers) + " layers of " + std::to_string(heads) + " heads of " + sizes + " bytes a token in chunks of " +
+         std::to_string(chunk_tokens) + " tokens";
+}
+
 const char* Geometry::refusal() const {
   if (layers == 0 || layers > limits::kLayersMax) return "layers must be 1 to 1024";
   if (heads == 0 || heads > limits::kHeadsMax) return "heads must be 1 to 1024";

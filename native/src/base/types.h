@@ -42,6 +42,7 @@ struct Geometry {
   uint64_t payload_bytes(uint32_t tokens) const { return stripe_bytes(tokens) * stripes(); }
   // Null when the geometry can be served, else what is wrong with it.
   const char* refusal() const;
+  std::string text() const;  // for people
 };
 
 struct Chunk {

@@ -52,7 +52,9 @@ session::Attached Engines::attach(session::SessionId id, const session::Attach& 
       return refused(BATON_ERR_NAME_TAKEN, "another engine is attached as " + request.engine + ": name each differently");
     }
     if (other.engine.ns == request.ns && !(other.engine.geometry == request.geometry)) {
-      return refused(BATON_ERR_GEOMETRY, "the namespace is attached with another geometry by " + other.engine.engine);
+      return refused(BATON_ERR_GEOMETRY, "one namespace, two geometries: " + other.engine.engine + " has " +
+                                              other.engine.geometry.text() + ", " + request.engine + " has " +
+                                              request.geometry.text() + ": install the same Baton for both");
     }
   }
   if (sessions_.size() >= limits::kSessionsMax) return refused(BATON_ERR_FULL, "too many engines are attached");

@@ -164,6 +164,12 @@ TEST_CASE("names and geometries that collide are refused at attach") {
   BusPair n;
   BusEngine twin(n.folder.file("a.sock"), "p");
   CHECK(twin.status() == BATON_ERR_NAME_TAKEN);
+  Geometry halved = kTestGeometry;
+  halved.chunk_tokens /= 2;
+  BusEngine other(n.folder.file("a.sock"), "other", halved);
+  CHECK(other.status() == BATON_ERR_GEOMETRY);
+  CHECK(other.error().find("p has " + kTestGeometry.text()) != std::string::npos);
+  CHECK(other.error().find("other has " + halved.text()) != std::string::npos);
   n.p.reset();
   CHECK(n.a.wait([&] { return n.a.attachments.size() == 2; }));
   BusEngine again(n.folder.file("a.sock"), "p");

@@ -16,7 +16,7 @@ uint64_t now_ns() {
 
 }  // namespace
 
-BusEngine::BusEngine(const std::string& socket, const std::string& name) {
+BusEngine::BusEngine(const std::string& socket, const std::string& name, const Geometry& g) {
   baton_attach_options options{};
   options.struct_size = sizeof options;
   options.abi = BATON_ABI_VERSION;
@@ -24,7 +24,6 @@ BusEngine::BusEngine(const std::string& socket, const std::string& name) {
   options.engine_name = name.c_str();
   const Namespace ns = test_namespace();
   std::copy(ns.begin(), ns.end(), options.namespace_digest);
-  const Geometry& g = kTestGeometry;
   options.geometry = {g.layers, g.heads, g.planes, {g.plane_bytes[0], g.plane_bytes[1], 0, 0}, g.chunk_tokens};
   options.timeout_ms = 20'000;
   char error[256] = "";

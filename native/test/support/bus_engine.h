@@ -10,7 +10,7 @@ namespace baton::test {
 
 class BusEngine {
  public:
-  BusEngine(const std::string& socket, const std::string& name);
+  BusEngine(const std::string& socket, const std::string& name, const Geometry& = kTestGeometry);
   ~BusEngine();
   BusEngine(const BusEngine&) = delete;
 
