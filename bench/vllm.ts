@@ -33,6 +33,12 @@ interface Workload {
   tokens: number;
 }
 
+interface Handed {
+  requests: number;
+  handed_over: number;
+  retries: number;
+}
+
 interface Row {
   pair: VllmDialect;
   target: string;
@@ -66,24 +72,26 @@ export async function run(args: string[]): Promise<boolean> {
     tokens: Number(values.tokens),
   };
   const rows: Row[] = [];
-  const handed: Record<string, boolean> = {};
+  const handed: Record<string, Handed> = {};
   for (const dialect of dialectsOf(values.dialects)) {
     await interruptible(
       true,
       (signal) => deployVllm({ ...ENGINES, dialect, signal, say }),
       async (pair) => {
-        const before = await handovers(pair, dialect);
+        const before = await counted(pair, dialect);
         const all = await measure(pair, dialect, workload);
         const asked = all.filter(({ target }) => target === dialect).reduce((sum, row) => sum + row.requests, 0);
-        handed[dialect] = await reaches(before + asked + WARM_TOKENS.length, () => handovers(pair, dialect));
+        handed[dialect] = await since(before, asked + WARM_TOKENS.length, () => counted(pair, dialect));
         rows.push(...all);
       },
     ); // prettier-ignore
     if (process.exitCode !== undefined) return false;
   }
   printTables(rows);
-  console.log(JSON.stringify({ workload, all_handed_over: handed, rows }));
-  return Object.values(handed).every(Boolean);
+  console.log(JSON.stringify({ workload, handed, rows }));
+  return Object.values(handed).every(
+    ({ requests, handed_over, retries }) => handed_over === requests && retries === 0,
+  );
 }
 
 function dialectsOf(list: string): VllmDialect[] {
@@ -96,19 +104,30 @@ function dialectsOf(list: string): VllmDialect[] {
   });
 }
 
-/** Requests whose KV came from the prefill engine, as the router counts them. */
-async function handovers(pair: VllmPair, dialect: VllmDialect): Promise<number> {
+/** As the router counts them, warm-up included: handed over, and placed again (a lease missed, a failed pull). */
+async function counted(pair: VllmPair, dialect: VllmDialect): Promise<Omit<Handed, 'requests'>> {
   const text = await exposition(pair.adminUrl);
-  return dialect === 'baton'
-    ? metricIn(text, 'baton_router_tickets_total', 'state="settled"')
-    : metricIn(text, 'baton_router_nixl_params_total', 'outcome="passed"');
+  const handed =
+    dialect === 'baton'
+      ? metricIn(text, 'baton_router_tickets_total', 'state="settled"')
+      : metricIn(text, 'baton_router_nixl_params_total', 'outcome="passed"');
+  return { handed_over: handed, retries: metricIn(text, 'baton_router_retries_total') };
 }
 
-/** A ticket's last report follows its answer. */
-async function reaches(wanted: number, count: () => Promise<number>): Promise<boolean> {
+/** What was counted for these requests; a ticket's last report follows its answer. */
+async function since(
+  before: Omit<Handed, 'requests'>,
+  requests: number,
+  count: () => Promise<Omit<Handed, 'requests'>>,
+): Promise<Handed> {
   const deadline = performance.now() + REPORT_MS;
-  while ((await count()) < wanted && performance.now() < deadline) await sleep(100);
-  return (await count()) === wanted;
+  for (;;) {
+    const now = await count();
+    const handed = now.handed_over - before.handed_over;
+    if (handed >= requests || performance.now() > deadline)
+      return { requests, handed_over: handed, retries: now.retries - before.retries };
+    await sleep(100);
+  }
 }
 
 async function measure(pair: VllmPair, dialect: VllmDialect, workload: Workload): Promise<Row[]> {

@@ -55,20 +55,8 @@ export interface RunningRouter {
 
 export async function runRouter(config: Settings, options: RouterOptions): Promise<RunningRouter> {
   const settings = config.router;
-  checkSettings(settings, options.keys);
-  const world = await createWorld(config, options);
-  await world.pools.start();
-  const load = new LoadPoller({ engines: world.pools.engines, ...world });
-  const close = async (): Promise<void> => {
-    load.close();
-    world.kvEvents.close();
-    world.pools.close();
-    await world.services.close();
-    await world.upstream.close();
-  };
+  const { world, close } = await startWorld(config, options);
   try {
-    await load.start();
-    await world.kvEvents.start();
     const server = await createEdgeServer(settings.host, settings.port, publicHandler(world));
     const admin = await createEdgeServer(settings.admin.host, settings.admin.port, adminHandler(world)).catch(
       async (error: unknown) => {
@@ -87,6 +75,32 @@ export async function runRouter(config: Settings, options: RouterOptions): Promi
         await close();
       },
     };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** All of a router but its listeners: engines have been asked once, services are being dialled. */
+export async function startWorld(
+  config: Settings,
+  options: RouterOptions,
+): Promise<{ world: World; close: () => Promise<void> }> {
+  checkSettings(config.router, options.keys);
+  const world = await createWorld(config, options);
+  await world.pools.start();
+  const load = new LoadPoller({ engines: world.pools.engines, ...world });
+  const close = async (): Promise<void> => {
+    load.close();
+    world.kvEvents.close();
+    world.pools.close();
+    await world.services.close();
+    await world.upstream.close();
+  };
+  try {
+    await load.start();
+    await world.kvEvents.start();
+    return { world, close };
   } catch (error) {
     await close();
     throw error;

@@ -17,6 +17,11 @@ export class Watch {
     this.renew = renew;
   }
 
+  /** Requests that have not ended. */
+  get size(): number {
+    return this.live.size;
+  }
+
   add(ctx: RequestContext): void {
     this.live.add(ctx);
     if (this.ticking) return;

@@ -1,12 +1,10 @@
 // kill -9 in a pair of vLLM engines under Baton: each request ends right or in a documented error, nothing is left behind at the
 // services, and after a restart the pair hands over again. Two engines are started again, at different times.
 import { afterEach, expect, it } from 'vitest';
-import { AUTO, RESTARTS_MS, catchHalfLanded, codeOf, expectKinds, expectRight, expectServedInAuto, freeze, kill, promptOf, send, untilHandsOver, untilIdle, untilStage } from './faults.ts'; // prettier-ignore
+import { AUTO, RESTARTS_MS, catchHalfLanded, codeOf, expectKinds, expectRight, expectServedInAuto, freeze, kill, promptOf, send, untilDown, untilHandsOver, untilIdle, untilStage } from './faults.ts'; // prettier-ignore
 import { describePair, restart } from './live.ts';
 import { readStream } from './stream.ts';
 import { untilAtRest } from '../support/deployment.ts';
-import { metricAt } from '../support/metrics.ts';
-import { until } from '../support/ready.ts';
 
 const MAX_MODEL_LEN = 4096;
 const thaws: (() => void)[] = [];
@@ -32,6 +30,7 @@ describePair('baton', 'kill -9 of', (pair, live) => {
       await expectKinds(pair, requests.at(-1), ['disaggregated', 'local']);
       await untilAtRest(pair.services);
       await untilIdle([pair.decode]);
+      await untilDown(pair, 'prefill');
       await expectServedInAuto(pair, 2);
       await restart(live, 'baton', pair.prefill.name);
       await untilHandsOver(pair, 3);
@@ -66,8 +65,7 @@ describePair('baton', 'kill -9 of', (pair, live) => {
     expect(text).not.toContain('[DONE]');
     await untilAtRest(pair.services);
     await untilIdle([pair.prefill]);
-    const decodersUp = (): Promise<number> => metricAt(pair.adminUrl, 'baton_router_engines_up', 'role="decode"');
-    await until('the router knows that it is gone', async () => (await decodersUp()) === 0);
+    await untilDown(pair, 'decode');
     for (const options of [{}, AUTO])
       expect(codeOf(await send(pair, { prompt: promptOf(9, 9) }, options).answer)).toEqual([503, 'no_worker']);
     await restart(live, 'baton', pair.decode.name);

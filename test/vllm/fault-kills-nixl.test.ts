@@ -1,7 +1,7 @@
 // kill -9 of the prefill engine where vLLM's own connector pulls: what waits for its blocks and what it still computes is computed
 // on the decode engine. One engine is started again. The other deaths: test/flow/router-nixl.test.ts, with recorded engines.
 import { afterEach, it } from 'vitest';
-import { RESTARTS_MS, expectKinds, expectRight, expectServedInAuto, freeze, kill, promptOf, send, untilHandsOver, untilIdle, untilStage } from './faults.ts'; // prettier-ignore
+import { RESTARTS_MS, expectKinds, expectRight, expectServedInAuto, freeze, kill, promptOf, send, untilDown, untilHandsOver, untilIdle, untilStage } from './faults.ts'; // prettier-ignore
 import { describePair, restart } from './live.ts';
 
 const thaws: (() => void)[] = [];
@@ -27,6 +27,7 @@ describePair('nixl', 'kill -9 of the prefill engine (nixl)', (pair, live) => {
       await expectKinds(pair, between, ['disaggregated']);
       await expectKinds(pair, computing, ['disaggregated', 'local']);
       await untilIdle([pair.decode]);
+      await untilDown(pair, 'prefill');
       await expectServedInAuto(pair, 3003);
       await restart(live, 'nixl', pair.prefill.name);
       await untilHandsOver(pair, 3004);

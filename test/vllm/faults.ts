@@ -85,6 +85,13 @@ export async function untilIdle(engines: readonly LiveEngine[], ms = 15_000): Pr
   return Math.round(performance.now() - began);
 }
 
+/** Waits until the router counts the pair's engine of a role as down: it looks once a second, and believes it the second time. */
+export const untilDown = (pair: LivePair, role: 'prefill' | 'decode'): Promise<void> =>
+  until(
+    `the ${role} engine is down`,
+    async () => (await metricAt(pair.adminUrl, 'baton_router_engines_up', `role="${role}"`)) === 0,
+  );
+
 /** Waits until the pair hands over again: an engine or a service was started again, and all have found each other. */
 export async function untilHandsOver(pair: LivePair, seed: number): Promise<void> {
   await until(

@@ -111,14 +111,13 @@ export class LaneEnd implements Lane {
       this.#acknowledge(run, place.reason === 0 ? LANDING.ok : LANDING.refused, place.reason);
       return;
     }
-    let right = true;
-    values.forEach((value, i) => {
+    const wrong = values.filter((value, i) => {
       const stripe = run.first + i;
       write(stripe, value);
       const digest = digestOf(place.key, Math.floor(stripe / place.heads), stripe % place.heads, value);
-      right &&= !this.options.verify || digest === run.digests[i];
+      return this.options.verify && digest !== run.digests[i];
     });
-    const landing = right ? LANDING.ok : LANDING.wrongBytes;
+    const landing = wrong.length === 0 ? LANDING.ok : LANDING.wrongBytes;
     this.#sink.landed(this.id, run, landing);
     this.#acknowledge(run, landing, 0);
   }
