@@ -149,7 +149,7 @@ export async function startCluster(spec: ClusterSpec): Promise<Cluster> {
       const models = [...new Set(behind.map(({ e }) => modelOf(e)))];
       const section = {
         port: 0, admin: { port: 0 },
-        services: services.map((s) => ({ node: s.name, address: s.url.replace(/^\w+:\/\//, '') })),
+        services: serviceEntries(services),
         engines: behind.map(({ e, url }) => ({ name: e.name, url, node: e.node, role: e.role, model: modelOf(e) })),
         models: models.map((name) => ({ name, ...MODEL_FILES(name) })), ...spec.router,
       }; // prettier-ignore
@@ -180,8 +180,16 @@ const END = [
   { roles: ['transfer'], graceMs: 1000 },
 ];
 
-/** All, or the first error once none of them is under way any more. */
-async function all<T>(starts: Promise<T>[], failed: AbortController): Promise<T[]> {
+/** What router.services says of them. */
+export function serviceEntries(services: readonly Member[]): { node: string; address: string }[] {
+  return services.map(({ name, url }) => ({ node: name, address: url.replace(/^\w+:\/\//, '') }));
+}
+
+/**
+ * All, or the first error once none of them is under way any more: the first that fails aborts `failed`, whose signal ends the
+ * others.
+ */
+export async function all<T>(starts: readonly Promise<T>[], failed: AbortController): Promise<T[]> {
   for (const start of starts) {
     start.catch((error: unknown) => {
       failed.abort(error);

@@ -1,7 +1,7 @@
 // A bound that tenants share. Whoever is alone may use all of it. Where others are about, what they have lately asked for, up to an
 // equal share each, is kept for them: nobody's requests wait for a neighbour's.
 import type { Clock } from '#core/clock.ts';
-import { ROUTER_LIMITS } from './limits.ts';
+import { ROUTER_LIMITS, retryAfterSeconds } from './limits.ts';
 
 interface Part {
   used: number;
@@ -50,8 +50,7 @@ export class FairBound {
     const since = this.clock.now() - (this.windowEnds - ROUTER_LIMITS.shareWindowMs);
     if (this.given + this.givenBefore === 0) return ROUTER_LIMITS.shareWindowMs / 1000;
     const perMs = (this.given + this.givenBefore) / (since + ROUTER_LIMITS.shareWindowMs);
-    const ms = this.lacking(this.part(tenant), amount) / perMs;
-    return Math.min(Math.max(1, Math.ceil(ms / 1000)), ROUTER_LIMITS.retryAfterMaxSeconds);
+    return retryAfterSeconds(this.lacking(this.part(tenant), amount) / perMs);
   }
 
   /** How much more must be free. */

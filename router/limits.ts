@@ -97,3 +97,7 @@ export const ROUTER_LIMITS = {
   /** Candidates shown in an explanation. */
   candidatesShownMax: 16,
 } as const;
+
+/** Retry-After for a wait of `ms`: whole seconds, at least one, within the bound. */
+export const retryAfterSeconds = (ms: number): number =>
+  Math.min(Math.max(1, Math.ceil(ms / 1000)), ROUTER_LIMITS.retryAfterMaxSeconds);

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '#core/clock.ts';
 import { hex } from '#core/ids.ts';
 import type { Logger } from '#core/log.ts';
 import type { EngineEntry } from '#core/settings.ts';
+import { baseOf } from './edge/base.ts';
 import type { Upstream } from './edge/contract.ts';
 import { ROUTER_LIMITS } from './limits.ts';
 import type { AttachmentInfo } from './link.ts';
@@ -39,7 +40,7 @@ export class Engine implements EngineView {
   running = 0;
 
   constructor(entry: EngineEntry, rates: Rates) {
-    const url = new URL(entry.url);
+    const base = baseOf(entry.url);
     this.name = entry.name;
     this.node = entry.node;
     this.holder = entry.node ?? (entry.kv_events.endpoint === null ? null : holderOf(entry.name));
@@ -47,8 +48,8 @@ export class Engine implements EngineView {
     this.dialect = entry.dialect;
     this.nixlHost = entry.nixl.remote_host;
     this.model = entry.model;
-    this.origin = url.origin;
-    this.basePath = url.pathname.replace(/\/+$/, '');
+    this.origin = base.origin;
+    this.basePath = base.path;
     this.kvTokens = entry.kv_tokens;
     this.rates = rates;
   }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startCluster, type Cluster } from '../cluster.ts';
+import { all, serviceEntries, startCluster, type Cluster } from '../cluster.ts';
 import { freePorts } from '../ports.ts';
 import { untilReady } from '../ready.ts';
 import { VllmEngine, type VllmOptions } from './engine.ts';
@@ -29,11 +29,6 @@ export interface PairOptions {
   decode?: EngineExtras;
   /** False: no check files; digesting every chunk at both ends takes time. */
   check?: boolean;
-  /** Merged over the router's section. */
-  router?: Record<string, unknown>;
-  /** Merged over each transfer section. */
-  transfer?: Record<string, unknown>;
-  onLog?: (process: string, line: string) => void;
   signal?: AbortSignal;
 }
 
@@ -53,7 +48,7 @@ export interface VllmPair {
 }
 
 /** vLLM's page of tokens; a chunk is a multiple of it, and the CPU's kernels want multiples of 32. */
-export const BLOCK_TOKENS = 32;
+const BLOCK_TOKENS = 32;
 const ARENA_BYTES = 512 << 20;
 
 const ENGINES = [
@@ -62,7 +57,7 @@ const ENGINES = [
 ] as const;
 
 /** The lines of engines/vllm/README.md. */
-export function batonTransfer(socket: string, engine: string, extra: Record<string, unknown> = {}): object {
+function batonTransfer(socket: string, engine: string, extra: Record<string, unknown>): object {
   return {
     kv_connector: 'BatonConnector',
     kv_connector_module_path: 'baton_vllm.connector',
@@ -84,9 +79,9 @@ function nixlTransfer(role: string): object {
 /** Starts services, engines (both at once), router; returns when all are ready. When one fails nothing is left. */
 export async function startVllmPair(options: PairOptions): Promise<VllmPair> {
   const folder = mkdtempSync(join(tmpdir(), 'baton-vllm-'));
-  const { dialect, signal, onLog } = options;
+  const { dialect, signal } = options;
   const env = { BATON_CLUSTER_KEY: randomBytes(32).toString('hex') };
-  const common = { env, log: 'info', ...(onLog && { onLog }), ...(signal && { signal }) };
+  const common = { env, log: 'info', ...(signal && { signal }) };
   const clusters: Cluster[] = [];
   const engines: VllmEngine[] = [];
   const stop = async (): Promise<void> => {
@@ -98,24 +93,20 @@ export async function startVllmPair(options: PairOptions): Promise<VllmPair> {
   };
   const checkFile = (engine: string): string => join(folder, `${engine}.check.jsonl`);
   try {
-    const [servicePorts, enginePorts] = await Promise.all([freePorts(4), freePorts(6)]);
+    // Fixed, so that whoever is started again is found where it was.
+    const ports = await freePorts(8);
+    const port = (): number => ports.pop() ?? 0;
     const services = await startCluster({
       ...common,
-      nodes: (dialect === 'baton' ? ['a', 'b'] : []).map((name, i) => ({
+      nodes: (dialect === 'baton' ? ['a', 'b'] : []).map((name) => ({
         name,
-        // Fixed, so that a service that is started again is found where it was.
-        settings: {
-          port: servicePorts[i],
-          admin: { port: servicePorts[2 + i] },
-          arena: { bytes: ARENA_BYTES },
-          ...options.transfer,
-        },
+        settings: { port: port(), admin: { port: port() }, arena: { bytes: ARENA_BYTES } },
       })),
       engines: [],
       router: null,
     });
     clusters.push(services);
-    for (const [i, { name, role, node }] of ENGINES.entries()) {
+    for (const { name, role, node } of ENGINES) {
       const extras = options[role];
       const check = options.check === false ? {} : { check_file: checkFile(name) };
       const own: Pick<VllmOptions, 'transfer' | 'env'> =
@@ -124,11 +115,11 @@ export async function startVllmPair(options: PairOptions): Promise<VllmPair> {
               transfer: batonTransfer(services.socketPath(node), name, check),
               env: {},
             }
-          : { transfer: nixlTransfer(role), env: nixlEnvironment(enginePorts[2 + i] ?? 0) };
+          : { transfer: nixlTransfer(role), env: nixlEnvironment(port()) };
       engines.push(
         new VllmEngine({
           name,
-          port: enginePorts[i] ?? 0,
+          port: port(),
           bin: options.bin,
           model: options.model,
           servedName: options.servedName,
@@ -146,19 +137,12 @@ export async function startVllmPair(options: PairOptions): Promise<VllmPair> {
     }
     const failed = new AbortController();
     const either = AbortSignal.any([failed.signal, ...(signal ? [signal] : [])]);
-    const starts = engines.map((engine) =>
-      engine.start(either).catch((error: unknown) => {
-        failed.abort(error);
-        throw error;
-      }),
-    );
-    await Promise.allSettled(starts);
-    either.throwIfAborted();
+    await all(engines.map((engine) => engine.start(either)), failed); // prettier-ignore
     const router = await startCluster({
       ...common,
       nodes: [],
       engines: [],
-      router: { ...routerSection(options, engines, services), ...options.router },
+      router: routerSection(options, engines, services),
     });
     clusters.push(router);
     await untilReady(router.routerUrl, undefined, signal);
@@ -182,12 +166,16 @@ function nixlEnvironment(sidePort: number): Record<string, string> {
   };
 }
 
-function routerSection(options: PairOptions, engines: readonly VllmEngine[], services: Cluster): object {
+function routerSection(
+  options: PairOptions,
+  engines: readonly VllmEngine[],
+  services: Cluster,
+): Record<string, unknown> {
   const { dialect, model, servedName, maxModelLen } = options;
   const own = (node: string): object => (dialect === 'baton' ? { node } : { dialect });
   return {
     placement: { mode: 'disaggregated' },
-    services: services.services.map((s) => ({ node: s.name, address: s.url.replace(/^\w+:\/\//, '') })),
+    services: serviceEntries(services.services),
     engines: ENGINES.map(({ name, role, node }, i) => ({ name, role, url: engines[i]?.url, model: servedName, ...own(node), ...options[role]?.entry })), // prettier-ignore
     models: [
       {

@@ -1,8 +1,11 @@
 // Asking workers so that none of them can hold the doctor up: every question is bounded in time and in bytes, and no answer is null.
 import { connect } from 'node:net';
+import { isLoopback } from '#core/config.ts';
+import { baseOf, type Base } from '../edge/base.ts';
 import type { Upstream } from '../edge/contract.ts';
 import { ROUTER_LIMITS } from '../limits.ts';
 import type { Reach } from './facts.ts';
+import { hostOf, leadsToItself } from './hosts.ts';
 
 /** The outcome of `work`, or `otherwise` when it fails or takes longer. The timer keeps the process alive meanwhile. */
 export async function within<T>(ms: number, work: Promise<T>, otherwise: T): Promise<T> {
@@ -37,28 +40,39 @@ export async function reach(host: string, port: number, ms: number): Promise<Rea
   }
 }
 
+/**
+ * The same for an address that the worker at `teller` (its URL, or host:port) tells others. One that leads whoever dials it to itself
+ * can be tried only where that worker runs.
+ */
+export function reachTold(teller: string, host: string, port: number): Promise<Reach> {
+  if (leadsToItself(host) && !isLoopback(hostOf(teller))) return Promise.resolve('untried');
+  return reach(host, port, ROUTER_LIMITS.doctorAskMs);
+}
+
 /** GETs of one server. */
 export class Pages {
   private readonly upstream: Upstream;
-  private readonly origin: string;
-  private readonly basePath: string;
+  private readonly base: Base;
 
   constructor(upstream: Upstream, url: string) {
-    const parsed = new URL(url);
     this.upstream = upstream;
-    this.origin = parsed.origin;
-    this.basePath = parsed.pathname.replace(/\/+$/, '');
+    this.base = baseOf(url);
   }
 
   /** Its status. */
   status(path: string): Promise<number | null> {
     const ms = ROUTER_LIMITS.doctorAskMs;
-    return within(ms, this.upstream.probe(this.origin, this.basePath + path, ms), null);
+    return within(ms, this.upstream.probe(this.base.origin, this.base.path + path, ms), null);
   }
 
   /** The text of a 200. */
   async text(path: string, ms: number = ROUTER_LIMITS.doctorAskMs): Promise<string | null> {
-    const page = this.upstream.read(this.origin, this.basePath + path, ms, ROUTER_LIMITS.doctorBytesMax);
+    const page = this.upstream.read(
+      this.base.origin,
+      this.base.path + path,
+      ms,
+      ROUTER_LIMITS.doctorBytesMax,
+    );
     const answer = await within(ms, page, null);
     return answer?.status === 200 ? answer.body.toString('utf8') : null;
   }

@@ -1,7 +1,6 @@
 // What a transfer service tells a router that has just joined. The doctor joins under a name of its own: a second stream of one name
 // would end the router's.
 import type { Clock } from '#core/clock.ts';
-import { isLoopback } from '#core/config.ts';
 import { hex } from '#core/ids.ts';
 import { silentLogger } from '#core/log.ts';
 import type { Random } from '#core/random.ts';
@@ -9,9 +8,8 @@ import { connectService } from '#transfer/client.ts';
 import { ROUTER_LIMITS } from '../limits.ts';
 import type { AttachmentInfo } from '../link.ts';
 import type { ServiceEntry } from '../services.ts';
-import { reach, short, within } from './ask.ts';
-import type { Reach, ServiceFacts } from './facts.ts';
-import { hostOf, leadsToItself } from './hosts.ts';
+import { reachTold, short, within } from './ask.ts';
+import type { ServiceFacts } from './facts.ts';
 
 export interface ServiceDeps {
   keys: readonly Uint8Array[];
@@ -51,14 +49,8 @@ export async function gatherService(entry: ServiceEntry, deps: ServiceDeps): Pro
   const told = await within(ROUTER_LIMITS.doctorAskMs, promise, nothing);
   const info = told.refusal === null && told !== nothing ? link.info() : null;
   await link.close();
-  const lane = info === null ? 'untried' : await laneOf(entry.address, info.laneHost, info.lanePort);
+  const lane = info === null ? 'untried' : await reachTold(entry.address, info.laneHost, info.lanePort);
   return { node: entry.node, address: entry.address, info, lane, ...told };
 }
 
 const named = (one: AttachmentInfo): AttachmentInfo => ({ ...one, engine: short(one.engine) ?? '' });
-
-/** A lane that leads whoever dials it to itself cannot be tried from another machine. */
-function laneOf(address: string, laneHost: string, lanePort: number): Promise<Reach> {
-  if (leadsToItself(laneHost) && !isLoopback(hostOf(address))) return Promise.resolve('untried');
-  return reach(laneHost, lanePort, ROUTER_LIMITS.doctorAskMs);
-}

@@ -1,18 +1,17 @@
 // One small prompt to an engine, as the router would send it: what comes back tells of NIXL's side channel, and its KV events of
 // names of blocks.
-import { isLoopback } from '#core/config.ts';
 import type { EngineEntry } from '#core/settings.ts';
 import { readBody, splice } from '../api/body.ts';
 import { readParams } from '../api/params.ts';
 import { local } from '../dialects/local.ts';
 import { readEngineParams } from '../dialects/nixl-params.ts';
 import { vllmNixl } from '../dialects/vllm-nixl.ts';
+import { baseOf } from '../edge/base.ts';
 import { collect } from '../edge/collect.ts';
 import type { Upstream } from '../edge/contract.ts';
 import { ROUTER_LIMITS } from '../limits.ts';
-import { at, parsed, reach, within } from './ask.ts';
+import { at, parsed, reachTold, within } from './ask.ts';
 import type { EngineFacts, ProbeFacts } from './facts.ts';
-import { hostOf, leadsToItself } from './hosts.ts';
 
 export interface Prompt {
   text: string;
@@ -26,9 +25,9 @@ export async function probeEngine(
   upstream: Upstream,
 ): Promise<ProbeFacts> {
   const asksNixl = entry.dialect === 'vllm-nixl' && entry.role !== 'decode';
-  const url = new URL(entry.url);
-  const { leg, answer } = collect(upstream, url.origin, {
-    path: `${url.pathname.replace(/\/+$/, '')}/v1/completions`,
+  const { origin, path } = baseOf(entry.url);
+  const { leg, answer } = collect(upstream, origin, {
+    path: `${path}/v1/completions`,
     headers: { 'content-type': 'application/json' },
     body: bodyOf(entry.model, prompt, asksNixl),
   });
@@ -65,7 +64,5 @@ async function nixlOf(
   const told = parsed(Buffer.from(params.json, 'latin1').toString('utf8'));
   const host = String(at(told, 'remote_host'));
   const port = Number(at(told, 'remote_port'));
-  // What leads whoever dials it to itself cannot be tried from another machine.
-  const untried = leadsToItself(host) && !isLoopback(hostOf(entry.url));
-  return { host, port, reach: untried ? 'untried' : await reach(host, port, ROUTER_LIMITS.doctorAskMs) };
+  return { host, port, reach: await reachTold(entry.url, host, port) };
 }

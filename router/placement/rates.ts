@@ -8,11 +8,9 @@ export interface RatesAssumed {
 
 export class Rates {
   private readonly assumed: RatesAssumed;
-  private readonly prefill = new Map<string, number>();
-  private readonly byModel = new Map<string, number>();
+  private readonly prefill = new ByEngine();
+  private readonly pull = new ByEngine();
   private readonly transfer = new Map<string, number>();
-  private readonly pull = new Map<string, number>();
-  private readonly pullByModel = new Map<string, number>();
 
   constructor(assumed: RatesAssumed) {
     this.assumed = assumed;
@@ -20,12 +18,12 @@ export class Rates {
 
   /** Tokens per second: this engine's, else what was seen of its model, else the assumption. */
   prefillOf(engine: string, model: string): number {
-    return this.prefill.get(engine) ?? this.byModel.get(model) ?? this.assumed.prefillTokensPerS;
+    return this.prefill.of(engine, model) ?? this.assumed.prefillTokensPerS;
   }
 
   /** Milliseconds per token pulled: this engine's, else what was seen of its model; 0 until measured. */
   pullMsOf(engine: string, model: string): number {
-    return this.pull.get(engine) ?? this.pullByModel.get(model) ?? 0;
+    return this.pull.of(engine, model) ?? 0;
   }
 
   /** Bytes per second towards a node. */
@@ -36,16 +34,13 @@ export class Rates {
   /** One prefill that had its engine for itself. */
   sawPrefill(engine: string, model: string, tokens: number, ms: number): void {
     if (tokens < ROUTER_LIMITS.rateTokensMin || ms <= 0) return;
-    const rate = (tokens * 1000) / ms;
-    blend(this.prefill, engine, rate);
-    blend(this.byModel, model, rate);
+    this.prefill.saw(engine, model, (tokens * 1000) / ms);
   }
 
   /** One pull by an engine that had nothing else to do: from the leg's start to its first token. */
   sawPull(engine: string, model: string, tokens: number, ms: number): void {
     if (tokens < ROUTER_LIMITS.rateTokensMin || ms <= 0) return;
-    blend(this.pull, engine, ms / tokens);
-    blend(this.pullByModel, model, ms / tokens);
+    this.pull.saw(engine, model, ms / tokens);
   }
 
   /** One transfer: what stayed exposed of its last layer says how fast bytes go. */
@@ -53,6 +48,21 @@ export class Rates {
     if (bytes < ROUTER_LIMITS.rateBytesMin || layers < 1 || exposedMs <= 0) return;
     if (!this.transfer.has(node) && this.transfer.size >= ROUTER_LIMITS.rateNodesMax) return;
     blend(this.transfer, node, (bytes / layers / exposedMs) * 1000);
+  }
+}
+
+/** One measure of each engine; of an engine that was not measured, what was seen of its model. */
+class ByEngine {
+  private readonly engines = new Map<string, number>();
+  private readonly models = new Map<string, number>();
+
+  of(engine: string, model: string): number | undefined {
+    return this.engines.get(engine) ?? this.models.get(model);
+  }
+
+  saw(engine: string, model: string, seen: number): void {
+    blend(this.engines, engine, seen);
+    blend(this.models, model, seen);
   }
 }
 

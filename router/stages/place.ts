@@ -1,7 +1,7 @@
 // place: asks the pure decision with a snapshot, and counts what is promised on the chosen engines.
 import { BatonError } from '#core/errors.ts';
 import { bytesPerToken } from '#core/geometry.ts';
-import { ROUTER_LIMITS } from '../limits.ts';
+import { retryAfterSeconds } from '../limits.ts';
 import { decide, type Candidate, type PlaceInput } from '../placement/decide.ts';
 import type { Transfer } from '../placement/cost.ts';
 import { Attempt, filled, type RequestContext } from '../request.ts';
@@ -50,11 +50,10 @@ function shed(ctx: RequestContext, world: World, { totalMs }: Candidate): void {
   const late = world.clock.now() + totalMs - latest;
   if (late <= 0) return;
   world.metrics.add('baton_router_shed_total', 1, { model: ctx.model?.name ?? '' });
-  const seconds = Math.min(Math.max(1, Math.ceil(late / 1000)), ROUTER_LIMITS.retryAfterMaxSeconds);
   throw new BatonError(
     'overloaded',
     'The first token would come too late: the engines have more to compute than they can in time. Retry after the stated time.',
-    { retryAfterSeconds: seconds },
+    { retryAfterSeconds: retryAfterSeconds(late) },
   );
 }
 

@@ -8,7 +8,7 @@ import {
   startMockEngine,
   type MockEngine,
 } from '#test/support/mock-engine.ts';
-import { startRouter, type TestRouter } from '#test/support/router.ts';
+import { startRouterBefore, type TestRouter } from '#test/support/router.ts';
 
 let engine: MockEngine;
 let router: TestRouter;
@@ -20,8 +20,7 @@ const start = async (
   more: Record<string, unknown> = {},
   top: Record<string, unknown> = {},
 ): Promise<void> => {
-  const engines = [{ name: 'e1', url: engine.url, role: 'both', model: 'mock' }];
-  router = await startRouter({ engines, ...more }, top);
+  router = await startRouterBefore(engine, more, top);
 };
 
 beforeEach(async () => {

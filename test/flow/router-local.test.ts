@@ -2,14 +2,14 @@
 import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { event, startMockEngine, type MockEngine } from '#test/support/mock-engine.ts';
-import { startRouter, type TestRouter } from '#test/support/router.ts';
+import { startRouterBefore, type TestRouter } from '#test/support/router.ts';
 
 let engine: MockEngine;
 let router: TestRouter;
 
 beforeEach(async () => {
   engine = await startMockEngine();
-  router = await startRouter({ engines: [{ name: 'e1', url: engine.url, role: 'both', model: 'mock' }] });
+  router = await startRouterBefore(engine);
 });
 
 afterEach(async () => {

@@ -12,7 +12,7 @@ import {
 } from '#test/support/mock-engine.ts';
 import { metricAt } from '#test/support/metrics.ts';
 import { until } from '#test/support/ready.ts';
-import { startRouter, type TestRouter } from '#test/support/router.ts';
+import { startRouterBefore, type TestRouter } from '#test/support/router.ts';
 
 let engine: MockEngine;
 let router: TestRouter;
@@ -22,8 +22,7 @@ const start = async (
   more: Record<string, unknown> = {},
   top: Record<string, unknown> = {},
 ): Promise<void> => {
-  const engines = [{ name: 'e1', url: engine.url, role: 'both', model: 'mock' }];
-  router = await startRouter({ engines, ...more }, top);
+  router = await startRouterBefore(engine, more, top);
 };
 const metric = (name: string): Promise<number> => metricAt(router.adminUrl, `baton_router_${name}`);
 

@@ -53,3 +53,13 @@ export async function startRouter(
     },
   };
 }
+
+/** The same with one engine of model `mock`, `e1`, behind it; `more` may name others in its place. */
+export function startRouterBefore(
+  engine: { url: string },
+  more: Tree = {},
+  top: Tree = {},
+): Promise<TestRouter> {
+  const engines = [{ name: 'e1', url: engine.url, role: 'both', model: 'mock' }];
+  return startRouter({ engines, ...more }, top);
+}
