@@ -1,29 +1,25 @@
 // kill -9 in a pair of vLLM engines under Baton: each request ends right or in a documented error, nothing is left behind at the
 // services, and after a restart the pair hands over again. Two engines are started again, at different times.
 import { afterEach, expect, it } from 'vitest';
-import { AUTO, RESTARTS_MS, catchHalfLanded, codeOf, expectKinds, expectRight, expectServedInAuto, freeze, kill, promptOf, send, untilDown, untilHandsOver, untilIdle, untilStage } from './faults.ts'; // prettier-ignore
+import { AUTO, RESTARTS_MS, catchHalfLanded, codeOf, expectKinds, expectRight, expectServedInAuto, freeze, kill, promptOf, send, thawAll, untilDown, untilHandsOver, untilIdle, untilStage } from './faults.ts'; // prettier-ignore
 import { describePair, restart } from './live.ts';
 import { readStream } from './stream.ts';
 import { untilAtRest } from '../support/deployment.ts';
 
 const MAX_MODEL_LEN = 4096;
-const thaws: (() => void)[] = [];
-afterEach(() => {
-  for (const thaw of thaws.splice(0)) thaw();
-});
+afterEach(thawAll);
 
 describePair('baton', 'kill -9 of', (pair, live) => {
   it(
     'the prefill engine, while one prompt is half landed and another between its legs: both are answered right',
     async () => {
-      thaws.push(await freeze(live, 'baton', pair.decode));
+      await freeze(live, 'baton', pair.decode);
       const prompt = promptOf(600, 1);
       const between = send(pair, { prompt });
       await untilStage(pair, between, 'decode');
-      const { requests, prompts, thaw } = await catchHalfLanded(live, 'baton', pair, 100);
-      thaws.push(thaw);
+      const { requests, prompts } = await catchHalfLanded(live, 'baton', pair, 100);
       await kill(live, 'baton', pair.prefill.name);
-      for (const go of thaws.splice(0)) go();
+      thawAll();
       await expectRight(pair, [between, ...requests], [prompt, ...prompts]);
       // What had landed between the legs was enough; the other one was placed again, and computed where it is decoded.
       await expectKinds(pair, between, ['disaggregated']);
@@ -39,10 +35,9 @@ describePair('baton', 'kill -9 of', (pair, live) => {
   );
 
   it.each(['b', 'a'])('the service of node %s, while chunks stream in: the prompt is computed where it is decoded', async (node) => {
-    const { requests, prompts, thaw } = await catchHalfLanded(live, 'baton', pair, node === 'a' ? 200 : 300);
-    thaws.push(thaw);
+    const { requests, prompts } = await catchHalfLanded(live, 'baton', pair, node === 'a' ? 200 : 300);
     await kill(live, 'baton', node);
-    thaw();
+    thawAll();
     await expectRight(pair, requests, prompts);
     await untilAtRest(pair.services.filter(({ name }) => name !== node));
     await untilIdle([pair.prefill, pair.decode]);
@@ -55,7 +50,7 @@ describePair('baton', 'kill -9 of', (pair, live) => {
   it('the decode engine, with one answer begun and another not: an error event without [DONE], and a 502', async () => {
     const begun = await readStream(pair.routerUrl, { prompt: promptOf(300, 7), max_tokens: 3000 });
     await begun.untilToken();
-    thaws.push(await freeze(live, 'baton', pair.decode));
+    await freeze(live, 'baton', pair.decode);
     const waiting = send(pair, { prompt: promptOf(600, 8) });
     await untilStage(pair, waiting, 'decode');
     await kill(live, 'baton', pair.decode.name);

@@ -1,27 +1,24 @@
 // kill -9 of the prefill engine where vLLM's own connector pulls: what waits for its blocks and what it still computes is computed
 // on the decode engine. One engine is started again. The other deaths: test/flow/router-nixl.test.ts, with recorded engines.
 import { afterEach, it } from 'vitest';
-import { RESTARTS_MS, expectKinds, expectRight, expectServedInAuto, freeze, kill, promptOf, send, untilDown, untilHandsOver, untilIdle, untilStage } from './faults.ts'; // prettier-ignore
+import { RESTARTS_MS, expectKinds, expectRight, expectServedInAuto, freeze, kill, promptOf, send, thawAll, untilDown, untilHandsOver, untilIdle, untilStage } from './faults.ts'; // prettier-ignore
 import { describePair, restart } from './live.ts';
 
-const thaws: (() => void)[] = [];
-afterEach(() => {
-  for (const thaw of thaws.splice(0)) thaw();
-});
+afterEach(thawAll);
 
 describePair('nixl', 'kill -9 of the prefill engine (nixl)', (pair, live) => {
   it(
     'while one prompt is computed and another waits to be pulled: both are answered right',
     async () => {
-      thaws.push(await freeze(live, 'nixl', pair.decode));
+      await freeze(live, 'nixl', pair.decode);
       const prompts = [promptOf(600, 3001), promptOf(3000, 3002)] as const;
       const between = send(pair, { prompt: prompts[0] });
       await untilStage(pair, between, 'decode');
-      thaws.push(await freeze(live, 'nixl', pair.prefill));
+      await freeze(live, 'nixl', pair.prefill);
       const computing = send(pair, { prompt: prompts[1] });
       await untilStage(pair, computing, 'handoff');
       await kill(live, 'nixl', pair.prefill.name);
-      for (const thaw of thaws.splice(0)) thaw();
+      thawAll();
       await expectRight(pair, [between, computing], prompts);
       // kv_load_failure_policy is recompute: the pull that failed cost no second leg.
       await expectKinds(pair, between, ['disaggregated']);

@@ -3,13 +3,12 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
 import { askAlone, askVllm, type Asked } from './ask.ts';
-import { catchHalfLanded, freeze, journeyAfter, promptOf, send, untilHandsOver, untilIdle, untilStage } from './faults.ts'; // prettier-ignore
+import { catchHalfLanded, freeze, journeyAfter, promptOf, send, thawAll, untilHandsOver, untilIdle, untilStage } from './faults.ts'; // prettier-ignore
 import { describePair, type LiveEngine, type LivePair } from './live.ts';
 import { untilAtRest } from '../support/deployment.ts';
 import { metricAt } from '../support/metrics.ts';
 
 const hex = (bytes: number): string => randomBytes(bytes).toString('hex');
-const thaws: (() => void)[] = [];
 let seed = 1000;
 
 const lost = (engine: LiveEngine, how: string): Promise<number> =>
@@ -32,7 +31,7 @@ describePair('baton', 'kv_transfer_params.baton of nobody', (pair, live) => {
   const engines = (): [string, LiveEngine][] => [['prefill', pair.prefill], ['decode', pair.decode]]; // prettier-ignore
 
   afterEach(async () => {
-    for (const thaw of thaws.splice(0)) thaw();
+    thawAll();
     await untilIdle([pair.prefill, pair.decode]);
     await untilAtRest(pair.services);
     for (const [, { url }] of engines()) expect((await fetch(`${url}/health`)).status).toBe(200);
@@ -78,7 +77,7 @@ describePair('baton', 'kv_transfer_params.baton of nobody', (pair, live) => {
   });
 
   it('a ticket that lives gives its KV to its own names only: another prompt and another root get none, and its owner all', async () => {
-    thaws.push(await freeze(live, 'baton', pair.prefill));
+    await freeze(live, 'baton', pair.prefill);
     const prompt = promptOf(900, ++seed);
     const owner = send(pair, { prompt });
     const { ticket } = await untilStage(pair, owner, 'handoff');
@@ -87,7 +86,7 @@ describePair('baton', 'kv_transfer_params.baton of nobody', (pair, live) => {
       asked,
       answers: engines().map(([role, engine]) => direct(engine, asked, { ticket: id, root: hex(32), role })),
     }));
-    for (const thaw of thaws.splice(0)) thaw();
+    thawAll();
     await expectRight(pair, prompt, await owner.answer);
     for (const { asked, answers } of thieves)
       for (const answer of answers) await expectRight(pair, asked, await answer);
@@ -95,8 +94,7 @@ describePair('baton', 'kv_transfer_params.baton of nobody', (pair, live) => {
 
   it('a ticket that was given up while its chunks landed is none to the decode engine that waits for it', async () => {
     const leaving = new AbortController();
-    const { requests, prompts, thaw } = await catchHalfLanded(live, 'baton', pair, ++seed, leaving.signal);
-    thaws.push(thaw);
+    const { requests, prompts } = await catchHalfLanded(live, 'baton', pair, ++seed, leaving.signal);
     const [owner, prompt] = [requests.at(-1), prompts.at(-1)];
     if (owner === undefined || prompt === undefined) throw new Error('nothing was caught');
     const { ticket } = await untilStage(pair, owner, 'handoff');
@@ -104,7 +102,7 @@ describePair('baton', 'kv_transfer_params.baton of nobody', (pair, live) => {
     leaving.abort();
     expect((await journeyAfter(pair, owner)).code).toBe('client_closed');
     await expectRight(pair, prompt, await waiting);
-    thaw();
+    thawAll();
     await untilHandsOver(pair, ++seed);
   });
 });

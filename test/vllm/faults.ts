@@ -47,9 +47,17 @@ export async function journeyAfter(pair: LivePair, { id }: Request): Promise<Jou
   return untilJourney(pair, id, 'ended', ({ code }) => code !== null);
 }
 
+/** What lets each frozen engine go on. */
+const thaws: (() => void)[] = [];
+
+/** Lets every frozen engine go on: at the end of each test, whatever became of it. */
+export function thawAll(): void {
+  for (const thaw of thaws.splice(0)) thaw();
+}
+
 /**
  * Stops the process of an engine that computes; its HTTP server answers on, so the engine counts as healthy.
- * @returns what lets it go on.
+ * @returns what lets this one go on; thawAll() does too.
  */
 export async function freeze(live: Live, name: PairName, engine: LiveEngine): Promise<() => void> {
   const pid = await pidOf(live, name, engine.name);
@@ -57,13 +65,15 @@ export async function freeze(live: Live, name: PairName, engine: LiveEngine): Pr
   const core = children.find((child) => readFileSync(`/proc/${child}/comm`, 'utf8').startsWith('VLLM::Engine')); // prettier-ignore
   if (core === undefined) throw new Error(`${engine.name} has no engine core among ${children.join()}`);
   process.kill(core, 'SIGSTOP');
-  return () => {
+  const thaw = (): void => {
     try {
       process.kill(core, 'SIGCONT');
     } catch {
       // Killed meanwhile.
     }
   };
+  thaws.push(thaw);
+  return thaw;
 }
 
 /** SIGKILL to all of an engine, or to a service. */
@@ -111,7 +121,6 @@ export interface HalfLanded {
   /** That one is the last. */
   requests: Request[];
   prompts: number[][];
-  thaw: () => void;
 }
 
 /** Sends long prompts until one is caught with some of its chunks landed and others not even computed. */
@@ -122,17 +131,17 @@ export async function catchHalfLanded(
   seed: number,
   signal?: AbortSignal,
 ): Promise<HalfLanded> {
-  const caught: HalfLanded = { requests: [], prompts: [], thaw: () => undefined };
+  const caught: HalfLanded = { requests: [], prompts: [] };
   for (let i = 0; i < 5; i++) {
     const prompt = promptOf(4000, seed + i);
     const request = send(pair, { prompt }, signal === undefined ? {} : { signal });
     caught.prompts.push(prompt);
     caught.requests.push(request);
     await untilJourney(pair, request.id, 'a chunk has landed', (j) => (j.ticket?.chunks_landed ?? 0) > 0);
-    caught.thaw = await freeze(live, name, pair.prefill);
+    const thaw = await freeze(live, name, pair.prefill);
     const ticket = (await journeyOf(pair, request.id))?.ticket;
     if (ticket != null && ticket.chunks_landed < ticket.chunks_needed) return caught;
-    caught.thaw();
+    thaw();
   }
   throw new Error('each prompt had landed before the prefill engine could be stopped');
 }

@@ -1,6 +1,6 @@
 // A client that leaves, in either dialect: both engines end what they did for it and hold no block. The times are printed.
 import { afterEach, expect, it } from 'vitest';
-import { freeze, journeyAfter, promptOf, send, untilIdle, untilStage } from './faults.ts';
+import { freeze, journeyAfter, promptOf, send, thawAll, untilIdle, untilStage } from './faults.ts';
 import { describePair } from './live.ts';
 import { readStream } from './stream.ts';
 import { untilAtRest } from '../support/deployment.ts';
@@ -8,10 +8,7 @@ import { untilJourney } from '../support/journey.ts';
 import { metricAt } from '../support/metrics.ts';
 import { until } from '../support/ready.ts';
 
-const thaws: (() => void)[] = [];
-afterEach(() => {
-  for (const thaw of thaws.splice(0)) thaw();
-});
+afterEach(thawAll);
 
 const RUNNING = 'vllm:num_requests_running';
 let seed = 2000;
@@ -39,26 +36,18 @@ for (const name of ['baton', 'nixl'] as const) {
       await idle('while the prompt was computed');
     });
 
-    it('while its prompt waits for the prefill engine frees both sides', async () => {
+    it.each([
+      ['while its prompt waits for the prefill engine', 'prefill', 'handoff', 'while the prompt waited'],
+      ['when the decode engine has not begun', 'decode', 'decode', 'before the decode leg began'],
+    ] as const)('%s frees both sides', async (_, frozen, stage, told) => {
       const leaving = new AbortController();
-      thaws.push(await freeze(live, name, pair.prefill));
+      await freeze(live, name, pair[frozen]);
       const request = send(pair, { prompt: promptOf(2000, ++seed) }, { signal: leaving.signal });
-      await untilStage(pair, request, 'handoff');
+      await untilStage(pair, request, stage);
       leaving.abort();
       expect((await journeyAfter(pair, request)).code).toBe('client_closed');
-      for (const thaw of thaws.splice(0)) thaw();
-      await idle('while the prompt waited');
-    });
-
-    it('when the decode engine has not begun frees both sides', async () => {
-      const leaving = new AbortController();
-      thaws.push(await freeze(live, name, pair.decode));
-      const request = send(pair, { prompt: promptOf(2000, ++seed) }, { signal: leaving.signal });
-      await untilStage(pair, request, 'decode');
-      leaving.abort();
-      expect((await journeyAfter(pair, request)).code).toBe('client_closed');
-      for (const thaw of thaws.splice(0)) thaw();
-      await idle('before the decode leg began');
+      thawAll();
+      await idle(told);
     });
 
     it('after the first token frees both sides', async () => {

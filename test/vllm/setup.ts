@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { all } from '#cli/cluster.ts';
 import { installBaton } from '#cli/vllm/environment.ts';
 import { vllmModel } from '#cli/vllm/model.ts';
 import { startVllmPair, type PairOptions, type VllmPair } from '#cli/vllm/pair.ts';
@@ -124,25 +125,20 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await Promise.all([...pairs.values()].map((pair) => pair.stop()));
     rmSync(folder, { recursive: true, force: true });
   };
-  const started = await Promise.allSettled(
-    names.map(async (name) => {
-      const options = {
-        ...common,
-        model: isSmall(name) ? small : model,
-        ...VARIANTS[name](folder),
-      };
-      const pair = await startVllmPair(options).catch((error: unknown) => {
-        ending.abort(error);
-        throw error;
-      });
-      pairs.set(name, pair);
-      await warm(pair);
-    }),
-  );
-  const failed = started.find((result) => result.status === 'rejected');
-  if (failed !== undefined) {
+  const start = async (name: PairName): Promise<void> => {
+    const pair = await startVllmPair({
+      ...common,
+      model: isSmall(name) ? small : model,
+      ...VARIANTS[name](folder),
+    });
+    pairs.set(name, pair);
+    await warm(pair);
+  };
+  try {
+    await all(names.map(start), ending);
+  } catch (error) {
     await stop();
-    throw ending.signal.reason ?? failed.reason;
+    throw error;
   }
   const control = await listen(pairs);
   const live: Live = {
