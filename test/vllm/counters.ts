@@ -41,7 +41,7 @@ export async function countingPrompts(url: string): Promise<(prompts: number) =>
 }
 
 /** Everything that the connectors count, by event. */
-export async function batonEvents(url: string): Promise<Record<string, number>> {
+async function batonEvents(url: string): Promise<Record<string, number>> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const events: Record<string, number> = {};
   for (const [, labels, value] of text.matchAll(/^vllm:baton_events_total\{([^}]*)\} (\S+)$/gm)) {
@@ -51,12 +51,22 @@ export async function batonEvents(url: string): Promise<Record<string, number>> 
   return events;
 }
 
-/** Exceptions in hooks, and chunks that could not be copied, announced or loaded. */
-export async function batonFailures(url: string): Promise<string[]> {
-  const events = Object.entries(await batonEvents(url));
-  return events
-    .filter(
-      ([event, count]) => count > 0 && /^(errors|gathers_failed|scatters_failed|loads_failed)/.test(event),
-    )
-    .map(([event, count]) => `${event} ${count}`);
+/**
+ * From now on: the function tells of exceptions in hooks, and of chunks that could not be copied, announced or loaded. What other
+ * files have done to these engines before is theirs.
+ */
+export async function countingFailures(urls: readonly string[]): Promise<() => Promise<string[]>> {
+  const before = await Promise.all(urls.map(batonEvents));
+  return async () => {
+    const now = await Promise.all(urls.map(batonEvents));
+    return now.flatMap((events, i) =>
+      Object.entries(events)
+        .map(([event, count]) => ({ event, more: count - (before[i]?.[event] ?? 0) }))
+        .filter(
+          ({ event, more }) =>
+            more > 0 && /^(errors|gathers_failed|scatters_failed|loads_failed)/.test(event),
+        )
+        .map(({ event, more }) => `${event} ${more}`),
+    );
+  };
 }

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { metricAt } from '#test/support/metrics.ts';
 import { askAlone, askVllm, type Asked } from './ask.ts';
 import { checking } from './checked.ts';
-import { batonFailures } from './counters.ts';
+import { countingFailures } from './counters.ts';
 import { describePair } from './live.ts';
 import { atATime, difference } from './passes.ts';
 import { promptSource } from './prompts.ts';
@@ -19,6 +19,7 @@ describePair('baton', 'a prefill engine with a small cache', (pair) => {
     const { ids } = promptSource(13);
     const preemptions = (): Promise<number> => metricAt(pair.prefill.url, 'vllm:num_preemptions_total');
     const before = await preemptions();
+    const failures = await countingFailures([pair.prefill.url]);
     const bytes = checking(pair);
     // Plain generations at the prefill engine itself, which take its pages one by one.
     const generated = Array.from({ length: GENERATIONS }, () => ({ prompt: ids(600), max_tokens: 300, ignore_eos: true })); // prettier-ignore
@@ -49,6 +50,6 @@ describePair('baton', 'a prefill engine with a small cache', (pair) => {
     // A leg that begins anew loads what it had gathered from its own arena.
     console.log(`${loads.length - decoding} chunks loaded by preempted legs`);
     expect(decoding).toBe(LEGS * Math.ceil(LEG_TOKENS / 256));
-    expect(await batonFailures(pair.prefill.url)).toEqual([]);
+    expect(await failures()).toEqual([]);
   });
 });

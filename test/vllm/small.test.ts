@@ -1,7 +1,7 @@
 // A real model, small: only with `npm run test:vllm -- --full`. What it says over two engines is what it says on one.
 import { beforeAll, expect, it } from 'vitest';
 import { checking } from './checked.ts';
-import { batonFailures } from './counters.ts';
+import { countingFailures } from './counters.ts';
 import { describePair, type PairName } from './live.ts';
 import { askBoth } from './passes.ts';
 
@@ -23,8 +23,10 @@ const PAIRS: readonly [PairName, string][] = [
 for (const [name, dialect] of PAIRS) {
   describePair(name, `SmolLM2-135M-Instruct over ${dialect}`, (pair) => {
     let bytes: ReturnType<typeof checking> | null = null;
+    let failures: () => Promise<string[]>;
 
-    beforeAll(() => {
+    beforeAll(async () => {
+      failures = await countingFailures([pair.decode.url]);
       if (name === 'small-baton') bytes = checking(pair);
     });
 
@@ -43,7 +45,7 @@ for (const [name, dialect] of PAIRS) {
       expect(wrong).toEqual([]);
       // A tail of each prompt, 30 layers of 3 heads.
       expect({ loaded, stripes }).toEqual({ loaded: 2, stripes: 2 * 90 });
-      expect(await batonFailures(pair.decode.url)).toEqual([]);
+      expect(await failures()).toEqual([]);
     });
   });
 }

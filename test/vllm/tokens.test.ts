@@ -1,9 +1,9 @@
 // What is handed over between real vLLM engines is what prefill computed: the same token ids as a plain request to the decode
 // engine, the same bytes in its pages, and nothing computed twice.
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { askAlone, askVllm, type Asked } from './ask.ts';
 import { checking, type Checked } from './checked.ts';
-import { batonFailures, countingPrompts } from './counters.ts';
+import { countingFailures, countingPrompts } from './counters.ts';
 import { describePair, type PairName } from './live.ts';
 import { atATime, difference, undecided } from './passes.ts';
 import { makePrompts } from './prompts.ts';
@@ -25,10 +25,14 @@ for (const { name, title, seed, count, chunksMin } of PASSES) {
     const bodies = makePrompts(seed, count);
     const alone: Asked[] = [];
 
+    let failures: () => Promise<string[]>;
+
+    beforeAll(async () => {
+      failures = await countingFailures([pair.prefill.url, pair.decode.url]);
+    });
+
     afterAll(async () => {
-      if (chunksMin === null) return;
-      expect(await batonFailures(pair.prefill.url)).toEqual([]);
-      expect(await batonFailures(pair.decode.url)).toEqual([]);
+      if (chunksMin !== null) expect(await failures()).toEqual([]);
     });
 
     const compareBytes = (checked: Checked): void => {
