@@ -56,10 +56,13 @@ TEST_CASE("stopping an engine ends what runs, refuses what waits as closed, and 
   std::string error;
   const auto engine = Engine::create(engine_options(), error);
   REQUIRE(engine);
-  std::promise<void> stopping;
+  std::promise<void> running, stopping;
   const std::shared_future<void> stopped = stopping.get_future().share();
   fake.answer = [&](const std::string& what, uint32_t, uint32_t layer) {
-    if (what == "scatter" && layer == 0) stopped.wait();
+    if (what == "scatter" && layer == 0) {
+      running.set_value();
+      stopped.wait();
+    }
     return what == "scatter" ? BATON_ERR_ENDED : BATON_OK;
   };
   const auto load = [&] {
@@ -74,6 +77,7 @@ TEST_CASE("stopping an engine ends what runs, refuses what waits as closed, and 
   for (int i = 0; i < 3; ++i) {
     REQUIRE(engine->load(load(), [&](LoadResult result) { statuses.push_back(result.statuses.at(0)); }));
   }
+  running.get_future().wait();
   std::thread stopper([&] { engine->stop(); });
   while (true) {  // a step is refused only once the engine stops
     std::promise<void> done;
