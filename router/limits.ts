@@ -3,10 +3,14 @@
 export const ROUTER_LIMITS = {
   /** Pace of the one coarse timer: deadlines, watchdogs, lease renewals, ms. */
   tickMs: 100,
-  /** Health probe of an engine: pause between two, bound of one, failures until it counts as down. */
+  /**
+   * Health probe of an engine: pause between two, bound of one, and how many in a row make it count as down: failures, and
+   * silences, more of them, since an engine's HTTP front may be starved by its own work while it serves what it has.
+   */
   probeMs: 1000,
   probeTimeoutMs: 1000,
   probeFailuresMax: 2,
+  probeSilencesMax: 5,
   /** Metrics of an engine without a service: pause between two reads, and while it tells nothing, bound of one, ms and bytes. */
   loadPollMs: 500,
   loadSilentMs: 5000,

@@ -29,7 +29,9 @@ export class Engine implements EngineView {
   readonly nixlHost: string | null;
   private readonly rates: Rates;
   healthy = false;
+  /** Probes in a row that failed, and that nothing answered in time. */
   failures = 0;
+  silences = 0;
   attachment: AttachmentInfo | null = null;
   /** Hex of the attachment's namespace while its service takes tickets. */
   namespace: string | null = null;
@@ -132,7 +134,8 @@ export class Pools {
 
   /** A leg could not reach this engine: it is down until a probe says otherwise. */
   unreachable(engine: Engine): void {
-    this.judge(engine, false, ROUTER_LIMITS.probeFailuresMax);
+    engine.failures = ROUTER_LIMITS.probeFailuresMax;
+    this.judge(engine);
   }
 
   /** A leg broke: look now instead of at the next turn. */
@@ -150,27 +153,32 @@ export class Pools {
     if (this.probing.has(engine)) return;
     this.probing.add(engine);
     this.timers.get(engine)?.cancel();
-    const up = await this.answers(engine);
+    const status = await this.ask(engine);
     this.probing.delete(engine);
     if (this.closed) return;
-    this.judge(engine, up, 1);
+    const up = status !== null && status >= 200 && status < 300;
+    if (up) engine.failures = engine.silences = 0;
+    else if (status === null) engine.silences++;
+    else engine.failures++;
+    this.judge(engine, up);
     const again = this.options.clock.after(ROUTER_LIMITS.probeMs, () => void this.probe(engine));
     this.timers.set(engine, again);
   }
 
-  private async answers(engine: Engine): Promise<boolean> {
+  /** Status of /health: 0 when the engine can't be reached, null when nothing comes in time. */
+  private async ask(engine: Engine): Promise<number | null> {
     try {
       const path = `${engine.basePath}/health`;
-      const status = await this.options.upstream.probe(engine.origin, path, ROUTER_LIMITS.probeTimeoutMs);
-      return status >= 200 && status < 300;
+      return await this.options.upstream.probe(engine.origin, path, ROUTER_LIMITS.probeTimeoutMs);
     } catch {
-      return false;
+      return 0;
     }
   }
 
-  private judge(engine: Engine, up: boolean, weight: number): void {
-    engine.failures = up ? 0 : engine.failures + weight;
-    const healthy = up || (engine.healthy && engine.failures < ROUTER_LIMITS.probeFailuresMax);
+  private judge(engine: Engine, up = false): void {
+    const { probeFailuresMax, probeSilencesMax } = ROUTER_LIMITS;
+    const down = engine.failures >= probeFailuresMax || engine.silences >= probeSilencesMax;
+    const healthy = up || (engine.healthy && !down);
     if (healthy === engine.healthy) return;
     engine.healthy = healthy;
     this.options.log.info({ engine: engine.name, healthy }, healthy ? 'engine is up' : 'engine is down');

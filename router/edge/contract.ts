@@ -68,8 +68,8 @@ export interface Leg {
 
 export interface Upstream {
   send(origin: string, request: LegRequest, handler: LegHandler): Leg;
-  /** Status of a GET without a body; rejects when there is none in time. */
-  probe(origin: string, path: string, timeoutMs: number): Promise<number>;
+  /** Status of a GET without a body; null when there is none in time; rejects when the engine can't be reached. */
+  probe(origin: string, path: string, timeoutMs: number): Promise<number | null>;
   /** A GET's answer; rejects when there is none in time, or when its body exceeds the bound. */
   read(
     origin: string,

@@ -34,9 +34,14 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     },
     async probe(origin, path, timeoutMs) {
       const signal = AbortSignal.timeout(timeoutMs);
-      const answer = await poolOf(origin).request({ path, method: 'GET', signal });
-      await answer.body.dump();
-      return answer.statusCode;
+      try {
+        const answer = await poolOf(origin).request({ path, method: 'GET', signal });
+        await answer.body.dump();
+        return answer.statusCode;
+      } catch (error) {
+        if (signal.aborted) return null;
+        throw error;
+      }
     },
     async read(origin, path, timeoutMs, bytesMax) {
       const signal = AbortSignal.timeout(timeoutMs);
