@@ -24,4 +24,5 @@ export const restSteps = [
   script('vllm check', 'scripts/vllm-check.mjs'),
   script('hooks', 'scripts/build-native.mjs', '--hooks'),
   ...(hasFile('test/fault', /\.test\.ts$/) ? [vitest('fault')] : []),
+  script('vllm', 'scripts/vllm-test.mjs'),
 ];
