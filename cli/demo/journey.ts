@@ -9,6 +9,8 @@ export interface Journey {
   firstTokenMs: number | null;
   prefill: string | null;
   decode: string;
+  /** Codes of the attempts before the last. */
+  failures: string[];
   bytes: number;
   chunksNeeded: number;
   transferMs: number | null;
@@ -24,7 +26,7 @@ interface Raw {
   first_token_ms: number | null;
   total_ms: number | null;
   stages: { stage: string; start_ms: number; end_ms: number | null }[];
-  attempts: { prefill: string | null; decode: string | null }[];
+  attempts: { prefill: string | null; decode: string | null; error: string | null }[];
   ticket: {
     reported: boolean;
     bytes_in: number;
@@ -62,6 +64,7 @@ function view(raw: Raw): Journey {
     firstTokenMs: raw.first_token_ms,
     prefill: attempt?.prefill ?? null,
     decode: attempt?.decode ?? '?',
+    failures: raw.attempts.flatMap(({ error }) => error ?? []),
     bytes: raw.ticket?.bytes_in ?? 0,
     chunksNeeded: raw.ticket?.chunks_needed ?? 0,
     transferMs: raw.ticket?.transfer_ms ?? null,

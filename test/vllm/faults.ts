@@ -1,18 +1,15 @@
 // What the fault tests do to a pair of vLLM engines, and what they await of it.
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import { seededRandom } from '#core/random.ts';
 import { askAlone, askVllm, type AskOptions, type Asked } from './ask.ts';
 import { pidOf, type Live, type LiveEngine, type LivePair, type PairName } from './live.ts';
+import { promptSource } from './prompts.ts';
 import { journeyOf, stageOf, untilJourney, type Journey } from '../support/journey.ts';
 import { metricAt } from '../support/metrics.ts';
 import { until } from '../support/ready.ts';
 
-/** Ids of a prompt of `length` tokens that no other test uses. */
-export function promptOf(length: number, seed: number): number[] {
-  const random = seededRandom(seed);
-  return Array.from({ length }, () => 300 + Math.floor(random.unit() * 3700));
-}
+/** The first ids of a seed's source. */
+export const promptOf = (length: number, seed: number): number[] => promptSource(seed).ids(length);
 
 let asked = 0;
 

@@ -16,7 +16,7 @@ const GENERATIONS = 2;
 
 describePair('baton', 'a prefill engine with a small cache', (pair) => {
   it('preempts while it prefills, and every answer and every byte is right', async () => {
-    const { ids } = promptSource(13);
+    const { ids } = promptSource(6000);
     const preemptions = (): Promise<number> => metricAt(pair.prefill.url, 'vllm:num_preemptions_total');
     const before = await preemptions();
     const failures = await countingFailures([pair.prefill.url]);
