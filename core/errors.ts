@@ -55,6 +55,11 @@ export const ERRORS = {
     status: 413,
     meaning: 'The body exceeds the configured size. Send less, or raise router.limits.body_bytes.',
   },
+  request_timeout: {
+    ...client,
+    status: 408,
+    meaning: 'The request did not arrive whole in time. Send headers and body without pauses.',
+  },
   headers_too_large: {
     ...client,
     status: 431,

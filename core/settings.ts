@@ -232,7 +232,12 @@ export const routerSettings = z.strictObject({
       first_token_ms: ms
         .default(120_000)
         .describe(
-          'From the decode leg’s start to its first byte; also the bound of a vllm-nixl prefill leg, which tells nothing until it answers.',
+          'From the decode leg’s start to its first byte, of a stream; a whole answer of an engine that is up has half of the request’s time. Also the bound of a vllm-nixl prefill leg, which tells nothing until it answers.',
+        ),
+      stream_idle_ms: ms
+        .default(60_000)
+        .describe(
+          'An engine from which nothing more comes of a begun answer for so long (at the latest, twice) is given up.',
         ),
       lease_ms: ms
         .default(10_000)

@@ -22,7 +22,16 @@ export class Cancel {
   race<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const off = this.on(reject);
-      work.finally(off).then(resolve, reject);
+      work.then(
+        (value) => {
+          off();
+          resolve(value);
+        },
+        (error: unknown) => {
+          off();
+          reject(error);
+        },
+      );
     });
   }
 

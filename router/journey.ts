@@ -14,27 +14,15 @@ import { prefill } from './stages/prefill.ts';
 import { render } from './stages/render.ts';
 import { reserve } from './stages/reserve.ts';
 import { settle, settleAttempt } from './stages/settle.ts';
+import type { Event, State } from './states.ts';
+import { step } from './step.ts';
 import type { Stage, World } from './world.ts';
 
-interface Entry {
-  name: StageName;
-  run: Stage;
-  /** Skipped where prefill and decode are one leg. */
-  handoffOnly?: boolean;
-}
-
-const STAGES: readonly Entry[] = [
-  { name: 'admit', run: admit },
-  { name: 'render', run: render },
-  { name: 'match', run: match },
-  { name: 'place', run: place },
-  { name: 'reserve', run: reserve, handoffOnly: true },
-  { name: 'prefill', run: prefill, handoffOnly: true },
-  { name: 'handoff', run: handoff, handoffOnly: true },
-  { name: 'decode', run: decode },
-];
-// A new attempt begins here: what has landed meanwhile counts.
-const RETRY_FROM = STAGES.findIndex(({ name }) => name === 'match');
+/** In their order, which states.ts keeps: an attempt that is given up leads back to match, since what has landed meanwhile counts. */
+const STAGES = { admit, render, match, place, reserve, prefill, handoff, decode } satisfies Partial<
+  Record<StageName, Stage>
+>;
+const stageOf = (state: State): Stage | undefined => (STAGES as Partial<Record<State, Stage>>)[state];
 
 export interface RetryFacts {
   /** Was anything sent upstream in the attempt that failed? */
@@ -70,30 +58,33 @@ export async function runJourney(ctx: RequestContext, world: World): Promise<voi
   }
   settleAttempt(ctx, world, failure);
   if (failure !== null) answer(ctx, world, failure);
-  ctx.record.enter('settle', world.clock.now());
+  step(ctx, world, failure === null ? 'done' : 'fail');
   settle(ctx, world, failure);
+  step(ctx, world, 'settled');
 }
 
 async function runStages(ctx: RequestContext, world: World): Promise<void> {
   let earlier: BatonError | null = null;
-  for (let at = 0; at < STAGES.length; at++) {
-    const stage = STAGES[at];
-    if (stage === undefined || (stage.handoffOnly === true && ctx.attempt?.prefill === null)) continue;
-    ctx.record.enter(stage.name, world.clock.now());
+  let event: Event = 'next';
+  do {
+    step(ctx, world, event);
+    const { state } = ctx;
     try {
       ctx.cancel.check();
-      const running = stage.run(ctx, world);
+      const running = stageOf(state)?.(ctx, world);
       if (running !== undefined) await running;
+      // Prefill and decode are one leg: nothing is handed over.
+      event = state === 'place' && ctx.attempt?.prefill === null ? 'local' : 'next';
     } catch (thrown) {
       const error = BatonError.from(thrown);
       // That nothing is left to place on says less than why the last attempt failed.
-      if (stage.name === 'place') throw earlier ?? thrown;
+      if (state === 'place') throw earlier ?? thrown;
       // Before the first placement there is nothing to place again.
       if (ctx.attempt === null || !again(ctx, world, error)) throw thrown;
       earlier = error;
-      at = RETRY_FROM - 1;
+      event = 'again';
     }
-  }
+  } while (stageOf(ctx.state) !== undefined);
 }
 
 /** Gives the attempt up; true: place again. */

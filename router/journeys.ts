@@ -2,6 +2,7 @@
 // a word of prompt or answer.
 import type { Decision } from './placement/decide.ts';
 import { explain } from './placement/explain.ts';
+import type { State } from './states.ts';
 import type { Ticket } from './tickets.ts';
 import { mergeTimeline } from './timeline.ts';
 
@@ -43,8 +44,10 @@ export class JourneyRecord {
     this.start = start;
   }
 
-  enter(stage: StageName, now: number): void {
-    this.entered.push(STAGE_NAMES.indexOf(stage) + this.attempts.length * STAGE_NAMES.length, now);
+  /** Keeps when a stage began; states that are none are passed over. */
+  enter(state: State, now: number): void {
+    const stage = STAGE_NAMES.indexOf(state as StageName);
+    if (stage >= 0) this.entered.push(stage + this.attempts.length * STAGE_NAMES.length, now);
   }
 
   /** Milliseconds since the request arrived. */

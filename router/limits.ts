@@ -43,6 +43,10 @@ export const ROUTER_LIMITS = {
   doctorPromptChars: 1024,
   /** From a question to an engine's /tokenize to its answer, ms. */
   tokenizeMs: 2000,
+  /** To render one prompt, whoever does it, ms. */
+  renderMs: 20_000,
+  /** What ends a wait by itself has this much longer than its own bound, ms. */
+  graceMs: 1000,
   /** Idle connections are kept this long, to clients and to engines, ms. */
   clientIdleMs: 75_000,
   engineIdleMs: 10_000,

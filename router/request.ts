@@ -16,6 +16,7 @@ import type { JourneyRecord } from './journeys.ts';
 import type { Model } from './models.ts';
 import type { Excluded, PlacementMode } from './placement/decide.ts';
 import type { Engine } from './pools.ts';
+import type { State } from './states.ts';
 import type { Tenant } from './tenants.ts';
 import type { Ticket } from './tickets.ts';
 
@@ -129,8 +130,10 @@ export class RequestContext {
   sentAttempts = 0;
   /** decode, handoff → journey: an engine's own judgement on the request, relayed as it is. */
   refusal: EngineAnswer | null = null;
-  /** One wait at a time has a watchdog: fired by the coarse timer when its time has come. */
-  alarm: { readonly at: number; ring(): void } | null = null;
+  /** step: where it is, until when it may be there, and who waits there and is told when that has passed. */
+  state: State = 'arrived';
+  until: number;
+  waiter: { expired(): void } | null = null;
   renewAt = 0;
 
   constructor(
@@ -147,7 +150,7 @@ export class RequestContext {
     this.edge = edge;
     this.downstream = downstream;
     this.arrived = now;
-    this.deadline = deadline;
+    this.deadline = this.until = deadline;
     this.record = record;
   }
 

@@ -1,8 +1,9 @@
-// The one coarse timer of all requests: deadlines, watchdogs and lease renewals. It runs only while requests do.
+// The one coarse timer of all requests: deadlines, bounds of states and lease renewals. It runs only while requests do.
 import type { Clock } from '#core/clock.ts';
 import { BatonError } from '#core/errors.ts';
 import { ROUTER_LIMITS } from './limits.ts';
 import type { RequestContext } from './request.ts';
+import { expire } from './step.ts';
 
 export class Watch {
   private readonly clock: Clock;
@@ -42,7 +43,7 @@ export class Watch {
     const now = this.clock.now();
     for (const ctx of this.live) {
       if (now >= ctx.deadline) ctx.cancel.fire(new BatonError('deadline_exceeded'));
-      else if (ctx.alarm !== null && now >= ctx.alarm.at) ctx.alarm.ring();
+      else if (now >= ctx.until) expire(ctx);
       if (ctx.attempt?.ticket != null && now >= ctx.renewAt) {
         ctx.renewAt = now + this.leaseMs / 3;
         this.renew(ctx);

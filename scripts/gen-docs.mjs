@@ -1,12 +1,13 @@
 // Writes what the documents take from the code: docs/errors.md from core/errors.ts, docs/configuration.md from core/settings.ts,
-// the table of docs/doctor.md from
-// router/doctor/codes.ts, and the tables of docs/metrics.md between `<!-- table NAME -->` and `<!-- end NAME -->` from the metric tables.
+// the table of docs/doctor.md from router/doctor/codes.ts, those of docs/states.md from the state machines, and the tables of docs/metrics.md between `<!-- table NAME -->` and `<!-- end NAME -->` from the metric tables.
 // test/unit/docs.test.ts compares them.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { head, none, row } from './markdown.mjs';
 import { node, root } from './run.mjs';
 import { settingsRows } from './settings-page.mjs';
+import { stateTables } from './states-page.mjs';
 
 /** Where metric tables stand: section of docs/metrics.md, module, export. */
 const tables = [
@@ -14,10 +15,6 @@ const tables = [
   ['router', 'router/metrics.ts', 'ROUTER_METRICS'],
   ['engine', 'engines/reference/metrics.ts', 'ENGINE_METRICS'],
 ];
-
-const row = (...cells) => `| ${cells.join(' | ')} |`;
-const head = (...names) => [row(...names), row(...names.map(() => '---'))];
-const none = '–';
 
 function errorsPage(errors) {
   const rows = Object.entries(errors).map(([code, entry]) => {
@@ -101,6 +98,7 @@ async function generate() {
   fill('docs/metrics.md', metrics);
   const { CODES } = await import(join(root, 'router/doctor/codes.ts'));
   fill('docs/doctor.md', [['codes', codesTable(CODES)]]);
+  fill('docs/states.md', await stateTables());
 }
 
 // The tables are TypeScript, which an older Node does not read.

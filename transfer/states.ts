@@ -24,6 +24,17 @@ export const ACTS = [
 ] as const; // prettier-ignore
 export type Act = (typeof ACTS)[number];
 
+/** What ends each state at the latest when nobody says anything more. */
+export const BOUNDS: Readonly<Record<State, string>> = {
+  none: 'nothing is kept',
+  asked: 'the bus answers at once; the router gives up after `LIMITS.grantMs` and says abort',
+  reserved: 'its lease, which the router renews while the request lives',
+  streaming: 'its lease',
+  landed: 'its lease',
+  claimed: 'its lease',
+  ended: 'the oldest of `LIMITS.endedTicketsKeptMax` is forgotten',
+};
+
 export interface Outcome {
   next: State;
   act: Act;

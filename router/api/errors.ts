@@ -5,6 +5,13 @@ import { ROUTER_LIMITS } from '../limits.ts';
 
 const FULL: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['source_full', 'target_full', 'too_large', 'busy']);
 
+/** After these the connection is closed: what is left of the request, or the next one, is not read. */
+const LAST: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'shutting_down',
+  'body_too_large',
+  'request_timeout',
+]);
+
 /** Tickets end for reasons that have no status; a client is told what it means for its request. */
 export function clientError(error: BatonError): BatonError {
   if (error.entry.status !== 0) return error;
@@ -34,7 +41,7 @@ export function answerError(
   ];
   if (retryAfter)
     headers.push('retry-after', String(error.retryAfterSeconds ?? ROUTER_LIMITS.retryAfterSeconds));
-  if (error.code === 'shutting_down' || error.code === 'body_too_large') headers.push('connection', 'close');
+  if (LAST.has(error.code)) headers.push('connection', 'close');
   to.head(status === 0 ? 500 : status, headers);
   to.end(body);
 }

@@ -54,6 +54,11 @@ export class EventWatch {
   private last: Buffer = NOTHING;
   private before: Buffer = NOTHING;
 
+  /** The piece that came last. */
+  get latest(): Buffer {
+    return this.last;
+  }
+
   get heldBytes(): number {
     return this.begun.length;
   }

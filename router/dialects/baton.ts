@@ -3,7 +3,6 @@ import { prefillEdits, putPrompt, type Dialect } from './dialect.ts';
 
 export const baton: Dialect = {
   name: 'baton',
-  abortRule: 'abort the ticket at both services, then close both legs; what landed stays sealed',
   lease: 'router.timeouts.lease_ms of the ticket, renewed while the request lives',
   awaitsAnswer: false,
   prefill(facts) {

@@ -19,9 +19,8 @@ export interface LegFacts {
 }
 
 export interface Dialect {
-  readonly name: string;
-  /** What ends an attempt whose legs are given up. */
-  readonly abortRule: string;
+  /** What is told to whom when an attempt is given up stands under it in aborts.ts. */
+  readonly name: 'baton' | 'vllm-nixl' | 'local';
   /** What bounds how long an engine or service keeps something for this request. */
   readonly lease: string;
   /** The prefill leg's answer holds what the decode leg needs: handoff waits for it. */

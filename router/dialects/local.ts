@@ -4,7 +4,6 @@ import { putPrompt, type Dialect } from './dialect.ts';
 
 export const local: Dialect = {
   name: 'local',
-  abortRule: 'close the leg',
   lease: 'none: nothing is kept for this request outside its engine',
   awaitsAnswer: false,
   prefill: () => null,

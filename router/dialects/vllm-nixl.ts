@@ -13,8 +13,6 @@ const ASK = JSON.stringify({
 
 export const vllmNixl: Dialect = {
   name: 'vllm-nixl',
-  abortRule:
-    'close the leg that is open; between the legs nothing is sent, and the prefill engine frees its blocks when its lease ends',
   lease: 'router.nixl.lease_ms from the prefill leg’s answer; the params of one answer go to one decode leg',
   awaitsAnswer: true,
   prefill(facts) {

@@ -53,6 +53,11 @@ export class Relay implements LegHandler {
     this.leg = leg;
   }
 
+  /** Changes with every piece of the answer that goes to the client. */
+  get reached(): unknown {
+    return this.watch?.latest ?? this.heldBytes;
+  }
+
   /** Stops relaying; before the head nothing is told to the client, after it an error event ends the stream. */
   stop(error: BatonError): void {
     if (this.phase === 'over') return;
@@ -85,8 +90,10 @@ export class Relay implements LegHandler {
   data(chunk: Buffer): void {
     if (this.phase === 'stream') this.relay(chunk);
     else if (this.phase === 'first event') this.firstEvent(chunk);
-    else if (this.phase === 'body') this.write(chunk);
-    else this.hold(chunk);
+    else if (this.phase === 'body') {
+      this.heldBytes += chunk.length;
+      this.write(chunk);
+    } else this.hold(chunk);
   }
 
   end(): void {

@@ -25,11 +25,11 @@ export async function admit(ctx: RequestContext, world: World): Promise<void> {
   if (contentType !== undefined && !/^application\/json\s*(;|$)/i.test(String(contentType))) {
     throw new BatonError('invalid_json', 'Send the body as content-type: application/json.');
   }
-  const bytes = await edge.body(world.settings.limits.body_bytes, (size) => {
+  const arriving = edge.body(world.settings.limits.body_bytes, (size) => {
     world.admission.takeBytes(tenant, size);
     ctx.bytesTaken += size;
   });
-  ctx.cancel.check();
+  const bytes = await ctx.cancel.race(arriving);
   const body = readBody(bytes);
   const fields = body.value;
   ctx.body = body;

@@ -5,8 +5,9 @@ import type { EngineAnswer, Fail } from '../edge/contract.ts';
 import { explain } from '../placement/explain.ts';
 import { filled, type Attempt, type RequestContext } from '../request.ts';
 import type { World } from '../world.ts';
+import { anew, step } from '../step.ts';
 import { legFacts, legRequest } from './legs.ts';
-import { beginPull, blamePull, leaseMissed, reported, streamBefore } from './pull.ts';
+import { beginPull, blamePull, leaseMissed, reported } from './pull.ts';
 
 export function decode(ctx: RequestContext, world: World): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -27,6 +28,8 @@ class DecodeLeg implements RelayEvents {
   private readonly relay: Relay;
   /** The engine's connection broke, or nothing came over it. */
   private gone = false;
+  /** How far the answer was when it was looked at last. */
+  private seen: unknown = null;
   private off: (() => void) | null = null;
 
   constructor(ctx: RequestContext, world: World, resolve: () => void, reject: Fail) {
@@ -45,7 +48,9 @@ class DecodeLeg implements RelayEvents {
     const { ctx, world, attempt, relay } = this;
     const engine = attempt.decode;
     this.off = ctx.cancel.on((error) => { relay.stop(error); }); // prettier-ignore
-    ctx.alarm = this;
+    ctx.waiter = this;
+    // What was taken from the prefill engine's answer bounds it too.
+    anew(ctx, world, this.started);
     const request = legRequest(ctx, engine, attempt.dialect.decode(legFacts(ctx, engine)));
     const leg = world.upstream.send(engine.origin, request, relay);
     attempt.decodeLeg = leg;
@@ -53,16 +58,40 @@ class DecodeLeg implements RelayEvents {
     relay.attach(leg);
   }
 
-  get at(): number {
-    const { ctx, world, attempt } = this;
-    const first = this.started + world.settings.timeouts.first_token_ms;
-    return Math.min(first, streamBefore(ctx, world, attempt));
+  expired(): void {
+    const { ctx, world, relay } = this;
+    if (ctx.state === 'stalled') this.cut();
+    else if (ctx.state === 'stream' ? relay.reached !== this.seen : this.mayTakeLonger()) this.look();
+    else {
+      this.gone = true;
+      world.pools.suspect(this.attempt.decode);
+      relay.stop(
+        ctx.state === 'stream'
+          ? new BatonError('decode_interrupted', 'Nothing more came of the answer of the decode engine.')
+          : (this.late() ?? new BatonError('decode_failed', 'The decode engine did not answer in time.')),
+      );
+    }
   }
 
-  ring(): void {
-    const { first_token_ms: ms } = this.world.settings.timeouts;
-    this.gone = true;
-    this.relay.stop(this.late() ?? new BatonError('decode_failed', `No first token within ${ms} ms.`));
+  /** An answer is looked at from time to time: its events themselves are not timed. */
+  private look(): void {
+    this.seen = this.relay.reached;
+    this.ctx.waiter = this;
+    anew(this.ctx, this.world, this.world.clock.now());
+  }
+
+  /** A whole answer tells nothing of itself while it is generated: an engine that is up is given half of the time that was left. */
+  private mayTakeLonger(): boolean {
+    const { ctx, world, attempt, started } = this;
+    if (ctx.params?.stream === true || !attempt.decode.healthy) return false;
+    return world.clock.now() < started + (ctx.deadline - started) / 2;
+  }
+
+  private cut(): void {
+    const { ctx, world } = this;
+    world.metrics.add('baton_router_clients_cut_total');
+    ctx.downstream.destroy();
+    ctx.cancel.fire(new BatonError('client_closed'));
   }
 
   late(): BatonError | null {
@@ -72,6 +101,8 @@ class DecodeLeg implements RelayEvents {
   good(): string[] {
     const { ctx } = this;
     firstToken(ctx, this.world, this.attempt, this.started, this.quiet);
+    step(ctx, this.world, 'good');
+    ctx.waiter = this;
     return ctx.explain ? ['x-request-id', ctx.id, ...decisionHeader(ctx)] : ['x-request-id', ctx.id];
   }
 
@@ -94,15 +125,8 @@ class DecodeLeg implements RelayEvents {
   }
 
   stalled(waiting: boolean): void {
-    const { ctx, world } = this;
-    const at = world.clock.now() + world.settings.timeouts.client_stall_ms;
-    const ring = (): void => {
-      ctx.alarm = null;
-      world.metrics.add('baton_router_clients_cut_total');
-      // Its close is the client's leave, which ends the rest.
-      ctx.downstream.destroy();
-    };
-    ctx.alarm = waiting ? { at, ring } : null;
+    step(this.ctx, this.world, waiting ? 'stall' : 'drain');
+    this.ctx.waiter = this;
   }
 
   failed(error: BatonError): void {
@@ -114,7 +138,7 @@ class DecodeLeg implements RelayEvents {
   }
 
   private over(): void {
-    this.ctx.alarm = null;
+    this.ctx.waiter = null;
     this.off?.();
   }
 }
@@ -136,7 +160,6 @@ function firstToken(
   quiet: boolean,
 ): void {
   const now = world.clock.now();
-  ctx.alarm = null;
   ctx.record.firstToken = now;
   const kind = attempt.prefill === null ? 'local' : 'disaggregated';
   world.metrics.observe('baton_router_first_token_seconds', (now - ctx.arrived) / 1000, { kind });

@@ -2,6 +2,7 @@
 // needs it (pull.ts); its failure, the ticket's, and silence end the attempt.
 import { BatonError } from '#core/errors.ts';
 import { filled, type Attempt, type RequestContext } from '../request.ts';
+import { anew } from '../step.ts';
 import type { Ticket } from '../tickets.ts';
 import type { World } from '../world.ts';
 import { judge } from './judge.ts';
@@ -20,7 +21,7 @@ export async function handoff(ctx: RequestContext, world: World): Promise<void> 
     throw error;
   } finally {
     ticket.onLanded = ticket.onFailed = ticket.onProgress = null;
-    ctx.alarm = null;
+    ctx.waiter = null;
     const { computing } = attempt;
     computing.pendingTokens -= attempt.pending;
     attempt.pending = 0;
@@ -30,27 +31,34 @@ export async function handoff(ctx: RequestContext, world: World): Promise<void> 
 function landed(ctx: RequestContext, world: World, attempt: Attempt, ticket: Ticket): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<undefined>();
   const { handoff_idle_ms: idleMs } = world.settings.timeouts;
-  const silent = (): void => {
-    reject(new BatonError('prefill_failed', `No progress of the prefill or its transfer for ${idleMs} ms.`));
+  const progress = (): void => { anew(ctx, world, world.clock.now()); }; // prettier-ignore
+  let waiting = true;
+  ctx.waiter = {
+    expired: () => {
+      reject(
+        new BatonError('prefill_failed', `No progress of the prefill or its transfer for ${idleMs} ms.`),
+      );
+    },
   };
-  const again = (): void => {
-    ctx.alarm = { at: world.clock.now() + idleMs, ring: silent };
-  };
-  again();
-  ticket.onProgress = again;
+  ticket.onProgress = progress;
   ticket.onLanded = () => {
     resolve(undefined);
   };
   ticket.onFailed = reject;
   const off = ctx.cancel.on(reject);
   void attempt.prefillLeg?.answer.then((collected) => {
+    // What has landed needs no answer any more; the bound that counts now is another state's.
+    if (!waiting) return;
     const failure = judge(ctx, world, attempt, collected);
-    if (failure === null) again();
+    if (failure === null) progress();
     else reject(failure);
   });
   if (ticket.landed) resolve(undefined);
   else if (ticket.failure !== null) reject(ticket.failure);
-  return promise.finally(off);
+  return promise.finally(() => {
+    waiting = false;
+    off();
+  });
 }
 
 /** Whom the next placement leaves out; a key mismatch concerns nobody but the names. */

@@ -39,7 +39,7 @@ export async function pull(ctx: RequestContext, world: World, attempt: Attempt):
     ctx.exclude('prefill', prefill.name);
     throw error;
   } finally {
-    ctx.alarm = null;
+    ctx.waiter = null;
     prefill.pendingTokens -= attempt.pending;
     attempt.pending = 0;
   }
@@ -48,9 +48,8 @@ export async function pull(ctx: RequestContext, world: World, attempt: Attempt):
 function answered(ctx: RequestContext, world: World, attempt: Attempt): Promise<Collected> {
   const { promise, resolve, reject } = Promise.withResolvers<Collected>();
   const { first_token_ms: ms } = world.settings.timeouts;
-  ctx.alarm = {
-    at: world.clock.now() + ms,
-    ring: () => { reject(new BatonError('prefill_failed', `No answer of the prefill engine within ${ms} ms.`)); },
+  ctx.waiter = {
+    expired: () => { reject(new BatonError('prefill_failed', `No answer of the prefill engine within ${ms} ms.`)); },
   }; // prettier-ignore
   const off = ctx.cancel.on(reject);
   void filled(attempt.prefillLeg, 'prefill leg').answer.then(resolve);

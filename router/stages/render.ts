@@ -24,7 +24,7 @@ export function render(ctx: RequestContext, world: World): Promise<void> | void 
   const wanted = why === null && (namespaceHex !== null || model.tellsBlocks) && prompt.kind !== 'many';
   const name = (tokens: Uint32Array | null): void => { named(ctx, world, namespaceHex, why, tokens); }; // prettier-ignore
   if (prompt.kind === 'ids') name(prompt.ids);
-  else if (wanted && renderer !== null) return rendered(prompt, renderer).then(name);
+  else if (wanted && renderer !== null) return ctx.cancel.race(rendered(prompt, renderer)).then(name);
   else if (wanted && model.tokenizes) return tokenizeByEngine(ctx, world, model).then(name);
   else name(null);
 }

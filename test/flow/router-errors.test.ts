@@ -254,7 +254,41 @@ describe('an engine that fails', () => {
   test('by silence is given up after the first-token bound', async () => {
     await start({ timeouts: { first_token_ms: 50 } });
     engine.script = () => undefined;
+    expect((await router.post('/v1/chat/completions', { ...chat, stream: true })).status).toBe(502);
+    await engine.requests[0]?.closedEarly;
+  });
+
+  test('by silence where a whole answer is due is given up once its health says that it is down', async () => {
+    await start({ timeouts: { first_token_ms: 50 } });
+    engine.script = () => {
+      engine.healthy = false;
+    };
     expect((await router.post('/v1/chat/completions', chat)).status).toBe(502);
+    await engine.requests[0]?.closedEarly;
+  });
+
+  test('not by taking longer for a whole answer than for a first token', async () => {
+    await start({ timeouts: { first_token_ms: 50 } });
+    engine.script = () => undefined;
+    const arrived = engine.next();
+    const answer = router.post('/v1/chat/completions', chat);
+    const seen = await arrived;
+    // The coarse timer has passed the bound when a stream that began later has been given up by it.
+    expect((await router.post('/v1/chat/completions', { ...chat, stream: true })).status).toBe(502);
+    await answerWell(seen);
+    expect((await answer).status).toBe(200);
+    expect(engine.requests).toHaveLength(2);
+  });
+
+  test('by silence within a stream ends it with an error event', async () => {
+    await start({ timeouts: { stream_idle_ms: 50 } });
+    engine.script = ({ response }) => {
+      response.writeHead(200, SSE).write(event('hello'));
+    };
+    const response = await router.post('/v1/chat/completions', { ...chat, stream: true });
+    expect(await response.text()).toMatch(
+      /hello.*\n\ndata: \{"error":\{.*"code":"decode_interrupted"\}\}\n\n$/s,
+    );
     await engine.requests[0]?.closedEarly;
   });
 

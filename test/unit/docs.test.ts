@@ -5,7 +5,11 @@ import { ERRORS, type ErrorEntry } from '#core/errors.ts';
 import type { MetricTable } from '#core/metrics.ts';
 import { z } from '#core/schema.ts';
 import { settings } from '#core/settings.ts';
+import { BOUNDS as REQUEST_BOUNDS } from '#router/bounds.ts';
+import { ABORTS, type GivenUp } from '#router/dialects/aborts.ts';
 import { CODES, type CodeEntry } from '#router/doctor/codes.ts';
+import * as request from '#router/states.ts';
+import * as ticket from '#transfer/states.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (page: string): string => readFileSync(join(root, 'docs', page), 'utf8');
@@ -43,6 +47,56 @@ test('docs/doctor.md tells every code of the doctor with its levels, meaning and
       told(mend),
     ]),
   );
+});
+
+describe('docs/states.md (node scripts/gen-docs.mjs)', () => {
+  const section = (name: string): string[][] => {
+    const [, text = ''] =
+      new RegExp(`<!-- table ${name} -->(.*)<!-- end ${name} -->`, 's').exec(read('states.md')) ?? [];
+    return rowsOf(text);
+  };
+
+  test('says where each event leads a request from each state', () => {
+    expect(section('request')).toEqual(
+      request.EVENTS.map((event) => [
+        event,
+        ...request.STATES.map((state) => dash(request.TABLE[state][event] ?? '')),
+      ]),
+    );
+  });
+
+  test('says of each state of a request what it waits for, how long, and what then', () => {
+    expect(section('request bounds')).toEqual(
+      Object.entries(REQUEST_BOUNDS).map(([state, { waitsFor, bound, then }]) =>
+        [state, waitsFor, bound, then].map((cell) => cell.replaceAll('`', '')),
+      ),
+    );
+  });
+
+  test('says whom each dialect tells', () => {
+    const dialects = Object.values(ABORTS);
+    expect(section('aborts')).toEqual(
+      (Object.keys(ABORTS.baton) as GivenUp[]).map((state) => [
+        state,
+        ...dialects.map((rule) => dash(rule[state].join(', '))),
+      ]),
+    );
+  });
+
+  test('says what becomes of a ticket on each event in each state, and what ends each state', () => {
+    expect(section('ticket')).toEqual(
+      ticket.EVENTS.map((event) => [
+        event,
+        ...ticket.STATES.map((state) => {
+          const { act, next } = ticket.TABLE[state][event];
+          return next === state ? act : `${act} → **${next}**`;
+        }),
+      ]),
+    );
+    expect(section('ticket bounds')).toEqual(
+      Object.entries(ticket.BOUNDS).map(([state, bound]) => [state, bound.replaceAll('`', '')]),
+    );
+  });
 });
 
 interface SchemaNode {

@@ -1,11 +1,11 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { Clock } from '#core/clock.ts';
 import { silentLogger } from '#core/log.ts';
 import { createMetrics } from '#core/metrics.ts';
 import { Attachment } from '#engines/reference/attachment.ts';
 import { ENGINE_LIMITS } from '#engines/reference/limits.ts';
 import { ENGINE_METRICS } from '#engines/reference/metrics.ts';
 import type { NativeBatonClient } from '#engines/reference/native.ts';
+import { ManualClock } from '#test/support/manual-clock.ts';
 import { FakeNative } from './fake-native.ts';
 
 const attach = {
@@ -15,23 +15,6 @@ const attach = {
   chunkTokens: 256,
   timeoutMs: 1000,
 };
-
-class ManualClock implements Clock {
-  time = 0;
-  timers: { at: number; work: () => void }[] = [];
-  now = (): number => this.time;
-  after(ms: number, work: () => void) {
-    const timer = { at: this.time + ms, work };
-    this.timers.push(timer);
-    return { cancel: () => void (this.timers = this.timers.filter((other) => other !== timer)) };
-  }
-  advance(ms: number): void {
-    this.time += ms;
-    const due = this.timers.filter(({ at }) => at <= this.time);
-    this.timers = this.timers.filter(({ at }) => at > this.time);
-    for (const { work } of due) work();
-  }
-}
 
 let clock = new ManualClock();
 let attempts = 0;
