@@ -3,9 +3,11 @@ import { BatonError } from '#core/errors.ts';
 import { Relay, type RelayEvents } from '../edge/relay.ts';
 import type { EngineAnswer, Fail } from '../edge/contract.ts';
 import { explain } from '../placement/explain.ts';
+import type { Engine } from '../pools.ts';
 import { filled, type Attempt, type RequestContext } from '../request.ts';
 import type { World } from '../world.ts';
 import { legFacts, legRequest } from './legs.ts';
+import { allowedTokens, answeredBy } from './place.ts';
 import { beginPull, blamePull, leaseMissed, reported, streamBefore } from './pull.ts';
 
 export function decode(ctx: RequestContext, world: World): Promise<void> {
@@ -27,6 +29,8 @@ class DecodeLeg implements RelayEvents {
   private readonly relay: Relay;
   /** The engine's connection broke, or nothing came over it. */
   private gone = false;
+  /** The client held its answer up, so its time tells nothing of the engine. */
+  private held = false;
   private off: (() => void) | null = null;
 
   constructor(ctx: RequestContext, world: World, resolve: () => void, reject: Fail) {
@@ -76,6 +80,7 @@ class DecodeLeg implements RelayEvents {
   }
 
   done(): void {
+    if (!this.held) answered(this.ctx, this.world, this.attempt.decode);
     this.over();
     this.resolve();
   }
@@ -95,6 +100,7 @@ class DecodeLeg implements RelayEvents {
 
   stalled(waiting: boolean): void {
     const { ctx, world } = this;
+    this.held = true;
     const at = world.clock.now() + world.settings.timeouts.client_stall_ms;
     const ring = (): void => {
       ctx.alarm = null;
@@ -149,4 +155,13 @@ function firstToken(
   }
   computing.pendingTokens -= pending;
   attempt.pending = 0;
+  // An answer that comes whole comes at its end.
+  const { decode, promised } = attempt;
+  if (ctx.params?.stream === true) decode.room.move(promised, answeredBy(ctx, decode, now));
+}
+
+function answered(ctx: RequestContext, world: World, decode: Engine): void {
+  const { firstToken } = ctx.record;
+  if (firstToken === null || ctx.params?.stream !== true) return;
+  world.rates.sawDecode(decode.name, decode.model, allowedTokens(ctx), world.clock.now() - firstToken);
 }
