@@ -100,13 +100,15 @@ export const ERRORS = {
     type: 'rate_limit_error',
     retryAfter: true,
     retryable: false,
-    meaning: 'A bound on requests, bytes or tokens in flight is reached. Retry after the stated time.',
+    meaning:
+      'A bound on requests, bytes or tokens in flight is reached, or the first token would come too late. Retry after the stated time.',
   },
   no_room: {
     ...server,
     status: 503,
     retryAfter: true,
-    meaning: 'No decode engine or arena has room for this prompt now. Retry after the stated time.',
+    meaning:
+      'No decode engine or arena has room for this prompt now, or will have in time. Retry after the stated time.',
   },
   shutting_down: {
     ...server,

@@ -115,7 +115,13 @@ export const engineEntry = z.strictObject({
   kv_tokens: count
     .default(65_536)
     .describe(
-      'Its KV room in tokens, a hard bound of placement. Where no service speaks for an engine and its metrics tell the size, that counts instead.',
+      'Its KV room in tokens. Where no service speaks for an engine and its metrics tell the size, that counts instead. A request whose prompt and answer do not fit is never placed on it; see `router.placement.room_ahead`.',
+    ),
+  max_sequences: count
+    .nullable()
+    .default(null)
+    .describe(
+      'Sequences that it generates at a time (vLLM’s `--max-num-seqs`): further ones wait in it, and placement foresees how long; null: only its KV room counts.',
     ),
 });
 
@@ -179,7 +185,15 @@ export const routerSettings = z.strictObject({
         .nullable()
         .default(null)
         .describe(
-          'A request whose first token is predicted later than this after its arrival is refused at once (429, `Retry-After`); null: only one that would outlast `router.timeouts.request_ms`.',
+          'A request whose first token is predicted later than this after its arrival is refused at once, with `Retry-After`: 429 `overloaded` where there is too much to compute before it, 503 `no_room` where the decode engines will not have room by then. null: only one that would outlast `router.timeouts.request_ms`.',
+        ),
+      room_ahead: z
+        .number()
+        .min(0, 'must not be negative')
+        .max(4, 'must be at most 4')
+        .default(1)
+        .describe(
+          'Share of a decode engine’s KV room that may be promised before it is free, as its requests are expected to end (measured on streams, by what `max_tokens` allows each). What comes early waits in the engine. 0, or while nothing is measured: only what is free now is promised.',
         ),
     })
     .prefault({}),

@@ -22,16 +22,7 @@ export class Cancel {
   race<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const off = this.on(reject);
-      work.then(
-        (value) => {
-          off();
-          resolve(value);
-        },
-        (error: unknown) => {
-          off();
-          reject(error);
-        },
-      );
+      void work.then(resolve, reject).then(off);
     });
   }
 

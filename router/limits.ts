@@ -91,8 +91,9 @@ export const ROUTER_LIMITS = {
   rateTokensMin: 128,
   /** Bytes that a ticket must have moved for its times to count as a transfer rate. */
   rateBytesMin: 1024 * 1024,
-  /** Weight of a new measurement. */
+  /** Weight of a new measurement; of one answer, whose length is chance. */
   rateWeight: 0.3,
+  decodeWeight: 0.05,
   /** Transfer rates kept, one per target node. */
   rateNodesMax: 1024,
   /** What one running sequence of a decode engine is taken to add to the first token, ms. Chosen, not measured. */

@@ -17,7 +17,7 @@ export const ROUTER_METRICS = {
   baton_router_retries_refused_total: { kind: 'counter', help: 'Retries not made because too many requests are being retried, by code.', labels: ['code'] },
   baton_router_clients_cut_total: { kind: 'counter', help: 'Streams cut because their client took nothing for router.timeouts.client_stall_ms.', labels: [] },
   baton_router_defects_total: { kind: 'counter', help: 'Events that cannot happen in the state their request was in (docs/states.md): defects of Baton.', labels: ['state', 'event'] },
-  baton_router_shed_total: { kind: 'counter', help: 'Requests refused before any engine saw them because their first token is predicted too late.', labels: ['model'] },
+  baton_router_shed_total: { kind: 'counter', help: 'Requests refused before any engine saw them because their first token is predicted too late: overloaded, there is too much to compute before it; no_room, no decode engine has room by then.', labels: ['model', 'code'] },
   baton_router_prompt_tokens_total: { kind: 'counter', help: 'Prompt tokens placed, counted or estimated.', labels: ['model'] },
   baton_router_cached_tokens_total: { kind: 'counter', help: 'Prompt tokens that the chosen prefill node held already.', labels: ['model'] },
   baton_router_engines_up: { kind: 'gauge', help: 'Healthy engines.', labels: ['model', 'role'] },

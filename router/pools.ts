@@ -10,6 +10,7 @@ import type { AttachmentInfo } from './link.ts';
 import type { EngineLoad } from './load/signals.ts';
 import type { EngineView } from './placement/cost.ts';
 import type { Rates } from './placement/rates.ts';
+import { PromisedRoom, type Promised } from './placement/room.ts';
 
 /** What the index calls the cache of an engine that publishes its own KV events; no node's name has a slash. */
 export const holderOf = (engine: string): string => `engine/${engine}`;
@@ -24,7 +25,7 @@ export class Engine implements EngineView {
   readonly origin: string;
   /** Prefix of every path, '' as a rule. */
   readonly basePath: string;
-  readonly kvTokens: number;
+  private readonly entry: EngineEntry;
   /** Where decode engines reach its NIXL side channel; null: where it says. */
   readonly nixlHost: string | null;
   private readonly rates: Rates;
@@ -37,12 +38,14 @@ export class Engine implements EngineView {
   namespace: string | null = null;
   /** What its own metrics say, where no service speaks for it; null: nothing, or not lately. */
   load: EngineLoad | null = null;
-  promisedTokens = 0;
+  /** Room promised to requests that are placed on it to decode. */
+  readonly room = new PromisedRoom();
   pendingTokens = 0;
   running = 0;
 
   constructor(entry: EngineEntry, rates: Rates) {
     const base = baseOf(entry.url);
+    this.entry = entry;
     this.name = entry.name;
     this.node = entry.node;
     this.holder = entry.node ?? (entry.kv_events.endpoint === null ? null : holderOf(entry.name));
@@ -52,15 +55,30 @@ export class Engine implements EngineView {
     this.model = entry.model;
     this.origin = base.origin;
     this.basePath = base.path;
-    this.kvTokens = entry.kv_tokens;
     this.rates = rates;
+  }
+
+  get kvTokens(): number {
+    return this.load?.kvTokens ?? this.entry.kv_tokens;
+  }
+
+  get promisedTokens(): number {
+    return this.room.tokens;
+  }
+
+  get promised(): readonly Promised[] {
+    return this.room.all;
   }
 
   /** What was promised is not all in use yet, and what is in use was not all promised by this router. */
   get freeTokens(): number {
-    const size = this.load?.kvTokens ?? this.kvTokens;
+    const size = this.kvTokens;
     const unused = Math.floor(size * (1 - (this.load?.kvUsage ?? 0)));
-    return Math.min(size - this.promisedTokens, unused);
+    return Math.min(size - this.room.tokens, unused);
+  }
+
+  get freeSequences(): number {
+    return (this.entry.max_sequences ?? Infinity) - this.room.sequences - this.others;
   }
 
   get others(): number {
@@ -69,6 +87,11 @@ export class Engine implements EngineView {
 
   get prefillTokensPerS(): number {
     return this.rates.prefillOf(this.name, this.model);
+  }
+
+  /** Of an answer: how long it takes for each token that its request allows it; Infinity until measured. */
+  get decodeMsPerToken(): number {
+    return this.rates.decodeMsOf(this.name, this.model);
   }
 
   get pullMsPerToken(): number {

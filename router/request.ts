@@ -15,6 +15,7 @@ import type { CollectedLeg } from './edge/collect.ts';
 import type { JourneyRecord } from './journeys.ts';
 import type { Model } from './models.ts';
 import type { Excluded, PlacementMode } from './placement/decide.ts';
+import type { Promised } from './placement/room.ts';
 import type { Engine } from './pools.ts';
 import type { State } from './states.ts';
 import type { Tenant } from './tenants.ts';
@@ -45,8 +46,8 @@ export class Attempt {
   pending: number;
   /** place → prefill, decode: that engine had nothing else to compute, so its time is a rate. */
   readonly alone: boolean;
-  /** place → settle: tokens promised on the decode engine. */
-  readonly room: number;
+  /** place → decode, settle: room promised on the decode engine. */
+  readonly promised: Promised;
   /** reserve → prefill, handoff, decode, settle. */
   ticket: Ticket | null = null;
   /** prefill → handoff, settle. */
@@ -58,12 +59,12 @@ export class Attempt {
   /** Any leg's request reached a connection. */
   sentUpstream = false;
 
-  constructor(prefill: Engine | null, decode: Engine, pending: number, alone: boolean, room: number) {
+  constructor(prefill: Engine | null, decode: Engine, pending: number, alone: boolean, promised: Promised) {
     this.prefill = prefill;
     this.decode = decode;
     this.pending = pending;
     this.alone = alone;
-    this.room = room;
+    this.promised = promised;
   }
 
   get dialect(): Dialect {

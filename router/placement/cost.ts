@@ -1,8 +1,9 @@
 // What a placement is predicted to cost: milliseconds to the first token.
 import { ROUTER_LIMITS } from '../limits.ts';
+import type { RoomView } from './room.ts';
 
 /** An engine as placement sees it. Lists of engines are sorted by name. */
-export interface EngineView {
+export interface EngineView extends RoomView {
   readonly name: string;
   readonly node: string | null;
   /** Under which name what it can load is counted: its node's, or its own cache's; null: nothing is known. */
@@ -13,8 +14,6 @@ export interface EngineView {
   readonly healthy: boolean;
   /** Hex of the namespace it is attached with, its service up and taking tickets; null: no handoff. */
   readonly namespace: string | null;
-  /** KV room in tokens that nobody was promised. */
-  readonly freeTokens: number;
   /** Uncached tokens of prompts that it still has to compute. */
   readonly pendingTokens: number;
   /** Requests that decode on it. */
@@ -36,6 +35,8 @@ export interface Cost {
   queueMs: number;
   prefillMs: number;
   transferMs: number;
+  /** How long the decode engine's room is waited for beyond all that. */
+  roomMs: number;
   totalMs: number;
 }
 
@@ -43,11 +44,15 @@ const computeMs = (engine: EngineView, tokens: number): number => (tokens * 1000
 const decodeMs = (engine: EngineView): number =>
   (engine.running + engine.others) * ROUTER_LIMITS.runningCostMs;
 
-/** Prefill on the decode engine. Its own sequences wait meanwhile: a share of the prefill time is charged for them. */
-export function localCost(decode: EngineView, uncached: number): Cost {
+/**
+ * Prefill on the decode engine, which has room in `roomInMs`. Its own sequences wait meanwhile: a share of the prefill time is
+ * charged for them.
+ */
+export function localCost(decode: EngineView, uncached: number, roomInMs: number): Cost {
   const queueMs = computeMs(decode, decode.pendingTokens) + decodeMs(decode);
   const prefillMs = computeMs(decode, uncached) * (1 + ROUTER_LIMITS.interference);
-  return { queueMs, prefillMs, transferMs: 0, totalMs: queueMs + prefillMs };
+  const roomMs = Math.max(0, roomInMs - queueMs);
+  return { queueMs, prefillMs, transferMs: 0, roomMs, totalMs: queueMs + prefillMs + roomMs };
 }
 
 /** The part of a handoff that depends on the prefill engine alone. */
@@ -56,8 +61,8 @@ export function prefillCost(prefill: EngineView, uncached: number): number {
 }
 
 /**
- * Prefill elsewhere: over the bus layers cross while later ones are computed, so only the last one's bytes are exposed; an engine
- * that pulls begins when all has been computed.
+ * Prefill elsewhere, while the decode engine, which has room in `roomInMs`, goes on: over the bus layers cross while later ones are
+ * computed, so only the last one's bytes are exposed; an engine that pulls begins when all has been computed.
  */
 export function handoffCost(
   prefill: EngineView,
@@ -66,11 +71,14 @@ export function handoffCost(
   lacking: number,
   transfer: Transfer,
   handoffMs: number,
+  roomInMs: number,
 ): Cost {
   const queueMs = computeMs(prefill, prefill.pendingTokens) + decodeMs(decode);
   const prefillMs = computeMs(prefill, uncached);
   const transferMs = exposedMs(prefill, decode, lacking, transfer) + handoffMs;
-  return { queueMs, prefillMs, transferMs, totalMs: queueMs + prefillMs + transferMs };
+  const computedMs = queueMs + prefillMs + transferMs;
+  const roomMs = Math.max(0, roomInMs - computedMs);
+  return { queueMs, prefillMs, transferMs, roomMs, totalMs: computedMs + roomMs };
 }
 
 function exposedMs(prefill: EngineView, decode: EngineView, lacking: number, transfer: Transfer): number {

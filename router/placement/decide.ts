@@ -1,5 +1,6 @@
 // place, as a pure function: a snapshot in, a decision with all that it weighed out.
 import { handoffCost, localCost, prefillCost, type Cost, type EngineView, type Transfer } from './cost.ts';
+import { roomInMs } from './room.ts';
 
 export type PlacementMode = 'auto' | 'disaggregated' | 'local';
 
@@ -22,8 +23,17 @@ export interface PlaceInput {
   /** Why no ticket is possible whatever the mode says; null: no such reason. */
   localBecause: string | null;
   promptTokens: number;
-  /** Prompt and output: what a decode engine must have room for. */
+  /** Prompt and output, and the sequences that generate it: what a decode engine must have room for. */
   roomTokens: number;
+  roomSequences: number;
+  /** Share of its KV room that a decode engine may have promised ahead of its being free. */
+  roomAhead: number;
+  /** An engine that pulls must have room so soon: its peer does not keep the blocks for long. */
+  pullWithinMs: number;
+  /** When the first token must be there. */
+  firstTokenWithinMs: number;
+  /** Of the clock that promises end by. */
+  now: number;
   /** Tokens of this prompt that a node, or an engine's own cache, holds. */
   cachedOn(holder: string | null): number;
   excluded: Excluded;
@@ -46,22 +56,57 @@ export interface Decision {
   candidates: Candidate[];
   /** Why this kind, or why nothing. */
   reason: string;
-  refusal: 'no_worker' | 'no_room' | null;
+  refusal: 'no_worker' | 'no_room' | 'overloaded' | null;
+  /** By how much the least first token would come too late; null: it would not, or nothing can be foreseen. */
+  lateMs: number | null;
+}
+
+/** A decode engine that will have room, and when. */
+interface Roomy {
+  engine: EngineView;
+  inMs: number;
 }
 
 export function decide(input: PlaceInput): Decision {
   const decoders = input.engines.filter(
     (e) => e.healthy && e.role !== 'prefill' && !input.excluded.decode.has(e.name),
   );
-  const roomy = decoders.filter((e) => e.freeTokens >= input.roomTokens);
+  const roomy = decoders
+    .map((engine) => ({ engine, inMs: roomFor(input, engine) }))
+    .filter(({ inMs }) => inMs !== Infinity);
   const decision = decideAmong(input, roomy);
-  if (decision.chosen !== null) return decision;
+  if (decision.chosen !== null) return inTime(input, decision, decision.chosen);
   return decoders.length > 0 && roomy.length === 0
-    ? { chosen: null, candidates: [], reason: 'no decode engine has room', refusal: 'no_room' }
-    : { chosen: null, candidates: [], reason: 'no healthy engine or pair', refusal: 'no_worker' };
+    ? refused('no_room', 'no decode engine has room')
+    : refused('no_worker', 'no healthy engine or pair');
 }
 
-function decideAmong(input: PlaceInput, roomy: readonly EngineView[]): Decision {
+function refused(refusal: Decision['refusal'], reason: string): Decision {
+  return { chosen: null, candidates: [], reason, refusal, lateMs: null };
+}
+
+/**
+ * Nothing is begun whose first token would come too late, whatever makes it late: what there is to compute, or the room to
+ * decode in.
+ */
+function inTime(input: PlaceInput, decision: Decision, { totalMs, roomMs }: Candidate): Decision {
+  const lateMs = totalMs - input.firstTokenWithinMs;
+  if (lateMs <= 0) return decision;
+  const { candidates } = decision;
+  return lateMs <= roomMs
+    ? { ...refused('no_room', 'no decode engine has room in time'), candidates, lateMs }
+    : { ...refused('overloaded', 'the first token would come too late'), candidates, lateMs };
+}
+
+/** Infinity: it has none that may be promised. */
+function roomFor(input: PlaceInput, engine: EngineView): number {
+  const { roomTokens, roomSequences, roomAhead, now } = input;
+  if (engine.freeTokens + roomAhead * engine.kvTokens < roomTokens) return Infinity;
+  const inMs = roomInMs(engine, now, roomTokens, roomSequences);
+  return engine.dialect === 'vllm-nixl' && inMs > input.pullWithinMs ? Infinity : inMs;
+}
+
+function decideAmong(input: PlaceInput, roomy: readonly Roomy[]): Decision {
   const { mode, localBecause } = input;
   if (localBecause !== null && !input.direct) return pick(input, locals(input, roomy), localBecause);
   if (mode === 'local') return pick(input, locals(input, roomy), 'mode local');
@@ -72,10 +117,10 @@ function decideAmong(input: PlaceInput, roomy: readonly EngineView[]): Decision 
 }
 
 function pick(input: PlaceInput, candidates: Candidate[], reason: string): Decision {
-  return { chosen: cheapest(candidates, input.unit), candidates, reason, refusal: null };
+  return { chosen: cheapest(candidates, input.unit), candidates, reason, refusal: null, lateMs: null };
 }
 
-function locals(input: PlaceInput, roomy: readonly EngineView[]): Candidate[] {
+function locals(input: PlaceInput, roomy: readonly Roomy[]): Candidate[] {
   return roomy.map((decode) => localCandidate(input, decode));
 }
 
@@ -92,9 +137,9 @@ function ready(input: PlaceInput, engine: EngineView, dialect: EngineView['diale
   );
 }
 
-function localCandidate(input: PlaceInput, decode: EngineView): Candidate {
+function localCandidate(input: PlaceInput, { engine: decode, inMs }: Roomy): Candidate {
   const cachedTokens = input.cachedOn(decode.holder);
-  const cost = localCost(decode, input.promptTokens - cachedTokens);
+  const cost = localCost(decode, input.promptTokens - cachedTokens, inMs);
   return { kind: 'local', prefill: null, decode: decode.name, cachedTokens, ...cost };
 }
 
@@ -104,7 +149,7 @@ function localCandidate(input: PlaceInput, decode: EngineView): Candidate {
  */
 function pairCandidates(
   input: PlaceInput,
-  roomy: readonly EngineView[],
+  roomy: readonly Roomy[],
   dialect: EngineView['dialect'],
 ): Candidate[] {
   const prefills = input.engines.filter(
@@ -119,18 +164,19 @@ function pairCandidates(
     }))
     .sort((a, b) => a.ms - b.ms || a.tie - b.tie);
   const candidates: Candidate[] = [];
-  for (const decode of roomy) {
+  for (const place of roomy) {
+    const decode = place.engine;
     if (!ready(input, decode, dialect) || input.excluded.target.has(decode.name)) continue;
     const others = ranked.filter(({ engine }) => engine.name !== decode.name);
     const best = others[0]?.engine;
     const near = others.find(({ engine }) => engine.node === decode.node)?.engine;
-    if (best !== undefined) candidates.push(pairCandidate(input, best, decode));
-    if (near !== undefined && near !== best) candidates.push(pairCandidate(input, near, decode));
+    if (best !== undefined) candidates.push(pairCandidate(input, best, place));
+    if (near !== undefined && near !== best) candidates.push(pairCandidate(input, near, place));
   }
   return candidates;
 }
 
-function pairCandidate(input: PlaceInput, prefill: EngineView, decode: EngineView): Candidate {
+function pairCandidate(input: PlaceInput, prefill: EngineView, { engine: decode, inMs }: Roomy): Candidate {
   const cachedTokens = input.cachedOn(prefill.holder);
   const lacking = input.promptTokens - input.cachedOn(decode.holder);
   const cost = handoffCost(
@@ -140,6 +186,7 @@ function pairCandidate(input: PlaceInput, prefill: EngineView, decode: EngineVie
     lacking,
     input.transferTo(decode.node),
     input.handoffMs,
+    inMs,
   );
   return { kind: 'disaggregated', prefill: prefill.name, decode: decode.name, cachedTokens, ...cost };
 }

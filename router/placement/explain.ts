@@ -22,6 +22,7 @@ function shown(candidate: Candidate): object {
     queue_ms: tenths(candidate.queueMs),
     prefill_ms: tenths(candidate.prefillMs),
     transfer_ms: tenths(candidate.transferMs),
+    room_ms: tenths(candidate.roomMs),
     cached_tokens: candidate.cachedTokens,
   };
 }

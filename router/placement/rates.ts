@@ -10,6 +10,8 @@ export class Rates {
   private readonly assumed: RatesAssumed;
   private readonly prefill = new ByEngine();
   private readonly pull = new ByEngine();
+  private readonly decodeMs = new ByEngine(ROUTER_LIMITS.decodeWeight);
+  private readonly decodeTokens = new ByEngine(ROUTER_LIMITS.decodeWeight);
   private readonly transfer = new Map<string, number>();
 
   constructor(assumed: RatesAssumed) {
@@ -24,6 +26,13 @@ export class Rates {
   /** Milliseconds per token pulled: this engine's, else what was seen of its model; 0 until measured. */
   pullMsOf(engine: string, model: string): number {
     return this.pull.of(engine, model) ?? 0;
+  }
+
+  /** Milliseconds of an answer per token that its request allows it: this engine's, else of its model; Infinity until measured. */
+  decodeMsOf(engine: string, model: string): number {
+    const ms = this.decodeMs.of(engine, model);
+    const tokens = this.decodeTokens.of(engine, model);
+    return ms === undefined || tokens === undefined ? Infinity : ms / tokens;
   }
 
   /** Bytes per second towards a node. */
@@ -43,11 +52,20 @@ export class Rates {
     this.pull.saw(engine, model, ms / tokens);
   }
 
+  /**
+   * One answer that went out whole: from its first token to its end. Answers shorter than allowed count as what they are, so the
+   * quotient of the averages is what an allowed token will probably take.
+   */
+  sawDecode(engine: string, model: string, allowedTokens: number, ms: number): void {
+    this.decodeMs.saw(engine, model, ms);
+    this.decodeTokens.saw(engine, model, allowedTokens);
+  }
+
   /** One transfer: what stayed exposed of its last layer says how fast bytes go. */
   sawTransfer(node: string, bytes: number, layers: number, exposedMs: number): void {
     if (bytes < ROUTER_LIMITS.rateBytesMin || layers < 1 || exposedMs <= 0) return;
     if (!this.transfer.has(node) && this.transfer.size >= ROUTER_LIMITS.rateNodesMax) return;
-    blend(this.transfer, node, (bytes / layers / exposedMs) * 1000);
+    blend(this.transfer, node, (bytes / layers / exposedMs) * 1000, ROUTER_LIMITS.rateWeight);
   }
 }
 
@@ -55,18 +73,23 @@ export class Rates {
 class ByEngine {
   private readonly engines = new Map<string, number>();
   private readonly models = new Map<string, number>();
+  private readonly weight: number;
+
+  constructor(weight: number = ROUTER_LIMITS.rateWeight) {
+    this.weight = weight;
+  }
 
   of(engine: string, model: string): number | undefined {
     return this.engines.get(engine) ?? this.models.get(model);
   }
 
   saw(engine: string, model: string, seen: number): void {
-    blend(this.engines, engine, seen);
-    blend(this.models, model, seen);
+    blend(this.engines, engine, seen, this.weight);
+    blend(this.models, model, seen, this.weight);
   }
 }
 
-function blend(rates: Map<string, number>, name: string, seen: number): void {
+function blend(rates: Map<string, number>, name: string, seen: number, weight: number): void {
   const old = rates.get(name);
-  rates.set(name, old === undefined ? seen : old + ROUTER_LIMITS.rateWeight * (seen - old));
+  rates.set(name, old === undefined ? seen : old + weight * (seen - old));
 }

@@ -3,10 +3,12 @@ import { BatonError } from '#core/errors.ts';
 import { Relay, type RelayEvents } from '../edge/relay.ts';
 import type { EngineAnswer, Fail } from '../edge/contract.ts';
 import { explain } from '../placement/explain.ts';
+import type { Engine } from '../pools.ts';
 import { filled, type Attempt, type RequestContext } from '../request.ts';
 import type { World } from '../world.ts';
 import { anew, step } from '../step.ts';
 import { legFacts, legRequest } from './legs.ts';
+import { allowedTokens, answeredBy } from './place.ts';
 import { beginPull, blamePull, leaseMissed, reported } from './pull.ts';
 
 export function decode(ctx: RequestContext, world: World): Promise<void> {
@@ -30,6 +32,8 @@ class DecodeLeg implements RelayEvents {
   private gone = false;
   /** How far the answer was when it was looked at last. */
   private seen: unknown = null;
+  /** The client held its answer up, so its time tells nothing of the engine. */
+  private held = false;
   private off: (() => void) | null = null;
 
   constructor(ctx: RequestContext, world: World, resolve: () => void, reject: Fail) {
@@ -107,6 +111,7 @@ class DecodeLeg implements RelayEvents {
   }
 
   done(): void {
+    if (!this.held) answered(this.ctx, this.world, this.attempt.decode);
     this.over();
     this.resolve();
   }
@@ -125,6 +130,7 @@ class DecodeLeg implements RelayEvents {
   }
 
   stalled(waiting: boolean): void {
+    this.held = true;
     step(this.ctx, this.world, waiting ? 'stall' : 'drain');
     this.ctx.waiter = this;
   }
@@ -172,4 +178,13 @@ function firstToken(
   }
   computing.pendingTokens -= pending;
   attempt.pending = 0;
+  // An answer that comes whole comes at its end.
+  const { decode, promised } = attempt;
+  if (ctx.params?.stream === true) decode.room.move(promised, answeredBy(ctx, decode, now));
+}
+
+function answered(ctx: RequestContext, world: World, decode: Engine): void {
+  const { firstToken } = ctx.record;
+  if (firstToken === null || ctx.params?.stream !== true) return;
+  world.rates.sawDecode(decode.name, decode.model, allowedTokens(ctx), world.clock.now() - firstToken);
 }

@@ -2,8 +2,9 @@
 import { BatonError } from '#core/errors.ts';
 import { bytesPerToken } from '#core/geometry.ts';
 import { retryAfterSeconds } from '../limits.ts';
-import { decide, type Candidate, type PlaceInput } from '../placement/decide.ts';
+import { decide, type Candidate, type Decision, type PlaceInput } from '../placement/decide.ts';
 import type { Transfer } from '../placement/cost.ts';
+import type { Engine } from '../pools.ts';
 import { Attempt, filled, type RequestContext } from '../request.ts';
 import type { World } from '../world.ts';
 
@@ -11,8 +12,9 @@ const NOTHING: Readonly<Record<string, number>> = {};
 
 export function place(ctx: RequestContext, world: World): void {
   const model = filled(ctx.model, 'model');
-  const mode = ctx.mode ?? world.settings.placement.mode;
-  const roomTokens = ctx.promptTokens + ctx.outputTokens;
+  const { placement, nixl } = world.settings;
+  const mode = ctx.mode ?? placement.mode;
+  const now = world.clock.now();
   const input: PlaceInput = {
     engines: model.engines,
     mode,
@@ -21,11 +23,16 @@ export function place(ctx: RequestContext, world: World): void {
     direct: ctx.direct,
     localBecause: ctx.localBecause,
     promptTokens: ctx.promptTokens,
-    roomTokens,
+    roomTokens: ctx.promptTokens + ctx.outputTokens,
+    roomSequences: ctx.params?.choices ?? 1,
+    roomAhead: placement.room_ahead,
+    pullWithinMs: nixl.lease_ms * nixl.begin_share,
+    firstTokenWithinMs: firstTokenWithinMs(ctx, placement.first_token_ms, now),
+    now,
     cachedOn: (holder) => (holder === null ? 0 : (ctx.held.get(holder) ?? 0)),
     excluded: ctx.excluded,
     transferTo: (node) => transferTo(ctx, world, node),
-    handoffMs: world.settings.placement.handoff_ms,
+    handoffMs: placement.handoff_ms,
     unit: () => world.random.unit(),
   };
   const decision = decide(input);
@@ -33,42 +40,54 @@ export function place(ctx: RequestContext, world: World): void {
   ctx.attempts++;
   ctx.record.attempts.push({ decision, mode, match: held, ticket: null, error: decision.refusal });
   const { chosen } = decision;
-  if (chosen === null) throw new BatonError(decision.refusal ?? 'no_worker');
-  shed(ctx, world, chosen);
-  ctx.attempt = begin(ctx, world, chosen, roomTokens);
+  if (chosen === null) throw refusal(ctx, world, decision);
+  ctx.attempt = begin(ctx, world, chosen, input);
   world.metrics.add('baton_router_attempts_total', 1, { kind: chosen.kind });
   world.metrics.add('baton_router_prompt_tokens_total', ctx.promptTokens, { model: model.name });
   if (chosen.cachedTokens > 0)
     world.metrics.add('baton_router_cached_tokens_total', chosen.cachedTokens, { model: model.name });
 }
 
-/** Refuses what would come too late, before an engine works for it. What has been begun is not given up for a prediction. */
-function shed(ctx: RequestContext, world: World, { totalMs }: Candidate): void {
-  if (ctx.attempts > 1) return;
-  const bound = world.settings.placement.first_token_ms;
-  const latest = Math.min(ctx.deadline, bound === null ? Infinity : ctx.arrived + bound);
-  const late = world.clock.now() + totalMs - latest;
-  if (late <= 0) return;
-  world.metrics.add('baton_router_shed_total', 1, { model: ctx.model?.name ?? '' });
-  throw new BatonError(
-    'overloaded',
-    'The first token would come too late: the engines have more to compute than they can in time. Retry after the stated time.',
-    { retryAfterSeconds: retryAfterSeconds(late) },
+/** What has been begun is not given up for a prediction. */
+function firstTokenWithinMs(ctx: RequestContext, boundMs: number | null, now: number): number {
+  if (ctx.attempts > 0) return Infinity;
+  return Math.min(ctx.deadline, boundMs === null ? Infinity : ctx.arrived + boundMs) - now;
+}
+
+function refusal(ctx: RequestContext, world: World, { refusal: code, lateMs }: Decision): BatonError {
+  if (code === null || lateMs === null) return new BatonError(code ?? 'no_worker');
+  world.metrics.add('baton_router_shed_total', 1, { model: ctx.model?.name ?? '', code });
+  const why =
+    code === 'no_room' ? 'no decode engine will have room' : 'the engines have more to compute than they can';
+  return new BatonError(
+    code,
+    `The first token would come too late: ${why} in time. Retry after the stated time.`,
+    { retryAfterSeconds: retryAfterSeconds(lateMs) },
   );
 }
 
-function begin(ctx: RequestContext, world: World, chosen: Candidate, room: number): Attempt {
+function begin(ctx: RequestContext, world: World, chosen: Candidate, input: PlaceInput): Attempt {
   const decode = filled(world.pools.engine(chosen.decode), 'decode engine');
   const prefill =
     chosen.prefill === null ? null : filled(world.pools.engine(chosen.prefill), 'prefill engine');
   const computing = prefill ?? decode;
   const pending = ctx.promptTokens - chosen.cachedTokens;
-  const attempt = new Attempt(prefill, decode, pending, computing.pendingTokens === 0, room);
+  const { now, roomTokens: tokens, roomSequences: sequences } = input;
+  const promised = { endsAt: answeredBy(ctx, decode, now + chosen.totalMs), tokens, sequences };
+  const attempt = new Attempt(prefill, decode, pending, computing.pendingTokens === 0, promised);
   computing.pendingTokens += pending;
-  decode.promisedTokens += room;
+  decode.room.add(promised);
   decode.running++;
   return attempt;
 }
+
+/** When an answer that begins at `firstToken` has probably ended: its choices grow side by side. */
+export function answeredBy(ctx: RequestContext, decode: Engine, firstToken: number): number {
+  return firstToken + allowedTokens(ctx) * decode.decodeMsPerToken;
+}
+
+/** Tokens that each choice may have. */
+export const allowedTokens = (ctx: RequestContext): number => ctx.outputTokens / (ctx.params?.choices ?? 1);
 
 function transferTo(ctx: RequestContext, world: World, node: string | null): Transfer {
   const geometry = ctx.model?.engines.find((e) => e.namespace === ctx.named?.namespaceHex)?.attachment

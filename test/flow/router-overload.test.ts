@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock, type Clock } from '#core/clock.ts';
 import {
   answerError,
   answerWell,
@@ -21,8 +22,9 @@ const chat = { model: 'mock', messages: [{ role: 'user', content: 'hi' }] };
 const start = async (
   more: Record<string, unknown> = {},
   top: Record<string, unknown> = {},
+  clock: Clock = systemClock,
 ): Promise<void> => {
-  router = await startRouterBefore(engine, more, top);
+  router = await startRouterBefore(engine, more, top, { clock });
 };
 const metric = (name: string): Promise<number> => metricAt(router.adminUrl, `baton_router_${name}`);
 
@@ -59,6 +61,71 @@ describe('a prompt whose first token would come too late', () => {
   test('is refused where the request itself would have ended by then', async () => {
     await start({ placement: { mode: 'local', prefill_tokens_per_s: 1000 }, timeouts: { request_ms: 5000 } });
     expect((await send()).status).toBe(429);
+  });
+});
+
+describe('a prompt that finds no room to decode in', () => {
+  // A prompt of 60 and an answer of 20 take 80 of 100 tokens.
+  const body = {
+    model: 'mock',
+    prompt: Array.from({ length: 60 }, (_, i) => i),
+    max_tokens: 20,
+    stream: true,
+  };
+  const send = (): Promise<Response> => router.post('/v1/completions', body);
+  let later = 0;
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + later };
+  let release: () => void;
+
+  /** One answer has taken 10 s, half a second for each token that it was allowed; another one has just begun. */
+  const startBusy = async (placement: Record<string, unknown>): Promise<Response> => {
+    const engines = [{ name: 'e1', url: engine.url, role: 'both', model: 'mock', kv_tokens: 100 }];
+    await start({ engines, placement: { mode: 'local', ...placement } }, {}, clock);
+    engine.script = async ({ response }) => {
+      const released = new Promise<void>((resolve) => (release = resolve));
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(event('a'));
+      await released;
+      response.end('data: [DONE]\n\n');
+    };
+    const first = await send();
+    later += 10_000;
+    release();
+    await first.text();
+    await until('it has ended', async () => (await metric('requests_in_flight')) === 0);
+    return send();
+  };
+
+  test('in time is refused before any engine sees it, and told when to come again', async () => {
+    const running = await startBusy({ first_token_ms: 4000 });
+    const response = await send();
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ error: { code: 'no_room' } });
+    expect(response.headers.get('retry-after')).toBe('7');
+    expect(await metric('shed_total')).toBe(1);
+    expect(engine.requests).toHaveLength(2);
+    release();
+    await running.text();
+  });
+
+  test('at once waits in the engine where there will be some in time, but not behind more than the bound', async () => {
+    const running = await startBusy({ first_token_ms: 20_000 });
+    const letFirst = release;
+    const waiting = send();
+    await until('it is at the engine', () => engine.requests.length === 3);
+    const refused = await send();
+    expect([refused.status, engine.requests.length]).toEqual([503, 3]);
+    letFirst();
+    await running.text();
+    release();
+    expect((await waiting).status).toBe(200);
+  });
+
+  test('at once is refused where nothing may be promised ahead', async () => {
+    const running = await startBusy({ first_token_ms: 20_000, room_ahead: 0 });
+    expect((await send()).status).toBe(503);
+    release();
+    await running.text();
   });
 });
 

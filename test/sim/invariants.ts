@@ -13,7 +13,7 @@ export function atEveryStep(sim: Sim): void {
   for (const engine of world.pools.engines) {
     if (engine.promisedTokens < 0 || engine.pendingTokens < 0 || engine.running < 0)
       sim.violation(`${engine.name}: promised ${engine.promisedTokens}, pending ${engine.pendingTokens}, running ${engine.running} (invariant 4)`);
-    if (engine.promisedTokens > engine.kvTokens)
+    if (engine.promisedTokens > engine.kvTokens * (1 + settings.placement.room_ahead))
       sim.violation(`${engine.name}: ${engine.promisedTokens} tokens promised of ${engine.kvTokens} (invariant 6)`);
   }
   if (admission.requests.used < 0 || admission.bytes.used < 0 || admission.tokens.used < 0) sim.violation('admission: below nothing (invariant 4)');

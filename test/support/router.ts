@@ -59,7 +59,8 @@ export function startRouterBefore(
   engine: { url: string },
   more: Tree = {},
   top: Tree = {},
+  options: Partial<RouterOptions> = {},
 ): Promise<TestRouter> {
   const engines = [{ name: 'e1', url: engine.url, role: 'both', model: 'mock' }];
-  return startRouter({ engines, ...more }, top);
+  return startRouter({ engines, ...more }, top, options);
 }

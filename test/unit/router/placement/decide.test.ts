@@ -6,16 +6,28 @@ import { allCandidates } from './naive.ts';
 
 const NONE = { prefill: new Set<string>(), decode: new Set<string>(), target: new Set<string>() };
 const engine = (name: string, role: EngineView['role'], node: string | null, more: Partial<EngineView> = {}): EngineView => ({
-  name, role, node, holder: node, dialect: 'baton', healthy: true, namespace: node === null ? null : 'n', freeTokens: 100_000, pendingTokens: 0, running: 0, others: 0,
+  name, role, node, holder: node, dialect: 'baton', healthy: true, namespace: node === null ? null : 'n', kvTokens: 100_000, freeTokens: 100_000,
+  freeSequences: Infinity, promised: [], pendingTokens: 0, running: 0, others: 0,
   prefillTokensPerS: 2000, pullMsPerToken: 0, ...more,
 }); // prettier-ignore
 const input = (engines: EngineView[], more: Partial<PlaceInput> = {}): PlaceInput => ({
   engines, mode: 'auto', fallback: false, namespace: 'n', direct: false, localBecause: null, promptTokens: 4000, roomTokens: 4100,
+  roomSequences: 1, roomAhead: 1, pullWithinMs: 15_000, firstTokenWithinMs: Infinity, now: 1000,
   cachedOn: () => 0, excluded: NONE, transferTo: () => ({ bytesPerToken: 1000, layers: 4, bytesPerS: 1e9 }), handoffMs: 15,
   unit: () => 0, ...more,
 }); // prettier-ignore
 const pair = [engine('d', 'decode', 'b'), engine('p', 'prefill', 'a')];
 
+const anyPromised = fc
+  .array(
+    fc.record({
+      endsAt: fc.oneof(fc.integer({ min: 0, max: 3000 }), fc.constant(Infinity)),
+      tokens: fc.integer({ min: 1, max: 900 }),
+      sequences: fc.integer({ min: 1, max: 3 }),
+    }),
+    { maxLength: 8 },
+  )
+  .map((list) => list.sort((a, b) => a.endsAt - b.endsAt));
 const anyEngine = fc.record({
   name: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
   role: fc.constantFrom('prefill' as const, 'decode' as const, 'both' as const),
@@ -24,7 +36,10 @@ const anyEngine = fc.record({
   dialect: fc.constantFrom('baton' as const, 'baton' as const, 'vllm-nixl' as const, 'local' as const),
   healthy: fc.boolean(),
   namespace: fc.constantFrom('n', 'm', null),
-  freeTokens: fc.constantFrom(100, 5000, 100_000),
+  kvTokens: fc.constantFrom(1000, 100_000),
+  freeTokens: fc.constantFrom(-1500, -50, 100, 5000, 100_000),
+  freeSequences: fc.constantFrom(-1, 0, 1, 5, Infinity),
+  promised: anyPromised,
   pendingTokens: fc.nat(3000),
   running: fc.nat(20),
   others: fc.nat(20),
@@ -44,13 +59,17 @@ const anyInput = fc
     excluded: fc.record({ prefill: names, decode: names, target: names }),
     bytesPerS: fc.integer({ min: 1000, max: 1e9 }),
     chance: fc.double({ min: 0, max: 0.999, noNaN: true }),
+    roomAhead: fc.constantFrom(0, 1),
+    roomSequences: fc.integer({ min: 1, max: 3 }),
+    pullWithinMs: fc.constantFrom(100, 1000),
+    firstTokenWithinMs: fc.constantFrom(Infinity, 200, 1000, 3000),
   })
   .map(({ held, bytesPerS, chance, ...rest }) =>
     input([], {
       ...rest,
       engines: [...rest.engines].sort((a, b) => (a.name < b.name ? -1 : 1)),
       promptTokens: 1000,
-      roomTokens: 1100,
+      roomTokens: 900,
       cachedOn: (holder) => (holder === null ? 0 : held[holder as keyof typeof held]),
       transferTo: () => ({ bytesPerToken: 1000, layers: 4, bytesPerS }),
       unit: () => chance,
@@ -62,11 +81,21 @@ describe('against brute force', () => {
     fc.assert(
       fc.property(anyInput, (given) => {
         const all = allCandidates(given);
-        const { chosen, refusal } = decide(given);
+        const { chosen, refusal, lateMs } = decide(given);
         const least = Math.min(...all.map(({ totalMs }) => totalMs));
         if (all.length === 0) {
-          expect(chosen).toBeNull();
+          expect([chosen, lateMs]).toEqual([null, null]);
           expect(refusal).not.toBeNull();
+        } else if (least > given.firstTokenWithinMs) {
+          expect(chosen).toBeNull();
+          expect(lateMs).toBeCloseTo(least - given.firstTokenWithinMs, 6);
+          // Which of several equal ones it was is chance.
+          const causes = all
+            .filter(({ totalMs }) => totalMs <= least + 1e-6)
+            .map(({ totalMs, roomMs }) =>
+              totalMs - roomMs <= given.firstTokenWithinMs ? 'no_room' : 'overloaded',
+            );
+          expect(causes).toContain(refusal);
         } else {
           const same = all.find(
             (c) => c.kind === chosen?.kind && c.prefill === chosen.prefill && c.decode === chosen.decode,
@@ -104,11 +133,62 @@ describe('auto', () => {
   });
 });
 
+describe('room to decode in', () => {
+  // 4 000 tokens take 2 s to compute, 15 ms to hand over.
+  const busy = (endsInMs: number, more: Partial<EngineView> = {}) => [
+    engine('d', 'decode', 'b', {
+      kvTokens: 6000,
+      freeTokens: 1000,
+      promised: [{ endsAt: 1000 + endsInMs, tokens: 5000, sequences: 1 }],
+      ...more,
+    }),
+    engine('p', 'prefill', 'a'),
+  ];
+  const placed = (engines: EngineView[], more: Partial<PlaceInput> = {}) =>
+    decide(input(engines, { mode: 'disaggregated', ...more }));
+
+  test('that is there when the prompt has been computed costs nothing', () => {
+    expect(placed(busy(1999)).chosen).toMatchObject({ roomMs: 0, prefill: 'p', decode: 'd' });
+  });
+
+  test('that comes later is waited for, as long as the first token may take', () => {
+    const { chosen } = placed(busy(5000), { firstTokenWithinMs: 5000 });
+    expect(chosen?.totalMs).toBe(5000);
+    expect(placed(busy(5000), { firstTokenWithinMs: 4900 })).toMatchObject({
+      chosen: null,
+      refusal: 'no_room',
+      lateMs: 100,
+    });
+  });
+
+  test('is no reason where there is too much to compute anyway', () => {
+    expect(placed(busy(5000), { firstTokenWithinMs: 1000 })).toMatchObject({ refusal: 'overloaded' });
+  });
+
+  test('is sought where it comes first', () => {
+    const engines = [...busy(5000), engine('e', 'decode', 'c', { freeSequences: 0, promised: [{ endsAt: 4000, tokens: 10, sequences: 1 }] })]; // prettier-ignore
+    expect(placed(engines).chosen).toMatchObject({ decode: 'e', totalMs: 3000 });
+  });
+
+  test('is promised ahead up to the bound', () => {
+    expect(placed(busy(100), { roomAhead: 0.5 }).refusal).toBe('no_room');
+    expect(placed(busy(100), { roomAhead: 0.6 }).refusal).toBeNull();
+  });
+});
+
 describe('engines that pull for themselves', () => {
   const pulling = (pullMsPerToken: number) => [
     engine('d', 'decode', null, { dialect: 'vllm-nixl', pullMsPerToken }),
     engine('p', 'prefill', null, { dialect: 'vllm-nixl' }),
   ];
+
+  test('get nothing that they could pull only after its blocks are gone', () => {
+    const promised = [{ endsAt: 1000 + 20_000, tokens: 10, sequences: 1 }];
+    const [decode = engine('d', 'decode', null), prefill = decode] = pulling(0);
+    const engines = [{ ...decode, freeSequences: 0, promised }, prefill];
+    expect(decide(input(engines, { direct: true })).refusal).toBe('no_room');
+    expect(decide(input(engines, { direct: true, pullWithinMs: 21_000 })).chosen?.decode).toBe('d');
+  });
 
   test('are charged for every token that they lack, as measured', () => {
     const { chosen } = decide(input(pulling(0.1), { direct: true, mode: 'disaggregated' }));

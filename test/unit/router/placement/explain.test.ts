@@ -6,13 +6,19 @@ import { Rates } from '#router/placement/rates.ts';
 
 const candidate = (i: number): Candidate => ({
   kind: 'disaggregated', prefill: `p${i}${'x'.repeat(60)}`, decode: `d${i}${'y'.repeat(60)}`, cachedTokens: 0,
-  queueMs: 0, prefillMs: 1, transferMs: 1, totalMs: 100 - i,
+  queueMs: 0, prefillMs: 1, transferMs: 1, roomMs: 0, totalMs: 100 - i,
 }); // prettier-ignore
 
 test('an explanation is JSON of bounded size that leaves the dearest candidates out and counts them', () => {
   const candidates = Array.from({ length: 100 }, (_, i) => candidate(i));
   const match = Object.fromEntries(candidates.map((_, i) => [`node${i}${'z'.repeat(50)}`, i]));
-  const decision = { chosen: candidates[99] ?? null, candidates, reason: 'lowest cost', refusal: null };
+  const decision = {
+    chosen: candidates[99] ?? null,
+    candidates,
+    reason: 'lowest cost',
+    refusal: null,
+    lateMs: null,
+  };
   const text = explain(decision, { attempt: 1, mode: 'auto', promptTokens: 5, match });
   expect(Buffer.byteLength(text)).toBeLessThanOrEqual(LIMITS.decisionBytesMax);
   const shown = JSON.parse(text) as { candidates: { cost_ms: number }[]; candidates_left_out: number };
@@ -38,6 +44,17 @@ test('rates are assumed until measured, the engine’s own first, then its model
   expect([rates.pullMsOf('e1', 'm'), rates.pullMsOf('e2', 'm'), rates.pullMsOf('e3', 'o')]).toEqual([
     0.1, 0.1, 0,
   ]);
+  expect(rates.decodeMsOf('e1', 'm')).toBe(Infinity);
+  rates.sawDecode('e1', 'm', 100, 1000);
+  expect([rates.decodeMsOf('e1', 'm'), rates.decodeMsOf('e2', 'm'), rates.decodeMsOf('e3', 'o')]).toEqual([
+    10,
+    10,
+    Infinity,
+  ]);
+  // An answer that is allowed ten times as much and ends as early makes a token cheaper, not the engine quicker.
+  for (let i = 0; i < 200; i++) rates.sawDecode('e1', 'm', i % 2 === 0 ? 1000 : 100, 1000);
+  expect(rates.decodeMsOf('e1', 'm')).toBeGreaterThan(1.6);
+  expect(rates.decodeMsOf('e1', 'm')).toBeLessThan(2.1);
   rates.sawTransfer('b', 64e6, 32, 2);
   expect([rates.transferTo('b'), rates.transferTo('c')]).toEqual([1e9, 5e8]);
 });
