@@ -1,6 +1,8 @@
 // Every bound of the TypeScript side that is not configuration, with its unit. (Native bounds: native/src/base/limits.h.)
 
 export const LIMITS = {
+  /** Log lines held while they cannot be written, bytes; more are dropped. */
+  logBytesMax: 1024 * 1024,
   /** x-baton-decision header, bytes. */
   decisionBytesMax: 4096,
   /** Journeys kept for /debug/requests/ID. */
