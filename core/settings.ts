@@ -185,7 +185,7 @@ export const routerSettings = z.strictObject({
         .nullable()
         .default(null)
         .describe(
-          'A request whose first token is predicted later than this after its arrival is refused at once, with `Retry-After`: 429 `overloaded` where there is too much to compute before it, 503 `no_room` where the decode engines will not have room by then. null: only one that would outlast `router.timeouts.request_ms`.',
+          'A request whose first token is predicted later than this after its arrival is refused at once, with `Retry-After`: 429 `overloaded` where there is too much to compute before it, 503 `no_room` where the decode engines will not have room by then. null: only one that would outlast `router.timeouts.request_ms`. A tenth of it is kept back for what predictions do not know, and more where they lately were too early.',
         ),
       room_ahead: z
         .number()

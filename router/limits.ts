@@ -94,6 +94,11 @@ export const ROUTER_LIMITS = {
   /** Weight of a new measurement; of one answer, whose length is chance. */
   rateWeight: 0.3,
   decodeWeight: 0.05,
+  /** How much of a first token's lateness beyond what was allowed for is taken over; and of its being early. */
+  lateWeight: 0.3,
+  earlyWeight: 0.003,
+  /** Share of the bound of first tokens that predictions must stay below it by, at least. */
+  keptShare: 0.1,
   /** Transfer rates kept, one per target node. */
   rateNodesMax: 1024,
   /** What one running sequence of a decode engine is taken to add to the first token, ms. Chosen, not measured. */

@@ -10,7 +10,7 @@ import type { AttachmentInfo } from './link.ts';
 import type { EngineLoad } from './load/signals.ts';
 import type { EngineView } from './placement/cost.ts';
 import type { Rates } from './placement/rates.ts';
-import { PromisedRoom, type Promised } from './placement/room.ts';
+import { PromisedRoom } from './placement/room.ts';
 
 /** What the index calls the cache of an engine that publishes its own KV events; no node's name has a slash. */
 export const holderOf = (engine: string): string => `engine/${engine}`;
@@ -38,9 +38,11 @@ export class Engine implements EngineView {
   namespace: string | null = null;
   /** What its own metrics say, where no service speaks for it; null: nothing, or not lately. */
   load: EngineLoad | null = null;
-  /** Room promised to requests that are placed on it to decode. */
-  readonly room = new PromisedRoom();
+  /** Room of requests that are placed on it to decode. */
+  readonly promised = new PromisedRoom();
   pendingTokens = 0;
+  /** When it last had computed a prompt. */
+  computedAt = Number.NEGATIVE_INFINITY;
   running = 0;
 
   constructor(entry: EngineEntry, rates: Rates) {
@@ -63,22 +65,18 @@ export class Engine implements EngineView {
   }
 
   get promisedTokens(): number {
-    return this.room.tokens;
-  }
-
-  get promised(): readonly Promised[] {
-    return this.room.all;
+    return this.promised.tokens;
   }
 
   /** What was promised is not all in use yet, and what is in use was not all promised by this router. */
   get freeTokens(): number {
     const size = this.kvTokens;
     const unused = Math.floor(size * (1 - (this.load?.kvUsage ?? 0)));
-    return Math.min(size - this.room.tokens, unused);
+    return Math.min(size - this.promised.tokens, unused);
   }
 
   get freeSequences(): number {
-    return (this.entry.max_sequences ?? Infinity) - this.room.sequences - this.others;
+    return (this.entry.max_sequences ?? Infinity) - this.promised.sequences - this.others;
   }
 
   get others(): number {
@@ -96,6 +94,12 @@ export class Engine implements EngineView {
 
   get pullMsPerToken(): number {
     return this.rates.pullMsOf(this.name, this.model);
+  }
+
+  /** It has computed a prompt that it was sent then. What it did before, another prompt may have taken. */
+  computed(tokens: number, sentAt: number, now: number): void {
+    this.rates.sawPrefill(this.name, this.model, tokens, now - Math.max(sentAt, this.computedAt));
+    this.computedAt = now;
   }
 
   attach(info: AttachmentInfo | null, takesTickets: boolean): void {

@@ -14,6 +14,7 @@ import type { Downstream, EdgeRequest, EngineAnswer, Leg } from './edge/contract
 import type { CollectedLeg } from './edge/collect.ts';
 import type { JourneyRecord } from './journeys.ts';
 import type { Model } from './models.ts';
+import type { Cost } from './placement/cost.ts';
 import type { Excluded, PlacementMode } from './placement/decide.ts';
 import type { Promised } from './placement/room.ts';
 import type { Engine } from './pools.ts';
@@ -44,8 +45,11 @@ export class Attempt {
   readonly decode: Engine;
   /** place → settle, decode: tokens counted as pending on the engine that computes the prompt. */
   pending: number;
-  /** place → prefill, decode: that engine had nothing else to compute, so its time is a rate. */
-  readonly alone: boolean;
+  /** place → decode: when that was, and how long until its first token was predicted, ms. */
+  readonly placedAt: number;
+  readonly firstTokenMs: number;
+  /** place → decode: the engine that computes has room for it, so what it takes is a rate. */
+  readonly roomAtOnce: boolean;
   /** place → decode, settle: room promised on the decode engine. */
   readonly promised: Promised;
   /** reserve → prefill, handoff, decode, settle. */
@@ -59,12 +63,20 @@ export class Attempt {
   /** Any leg's request reached a connection. */
   sentUpstream = false;
 
-  constructor(prefill: Engine | null, decode: Engine, pending: number, alone: boolean, promised: Promised) {
-    this.prefill = prefill;
-    this.decode = decode;
+  constructor(
+    engines: { prefill: Engine | null; decode: Engine },
+    pending: number,
+    promised: Promised,
+    now: number,
+    { firstTokenMs, roomInMs }: Cost,
+  ) {
+    this.prefill = engines.prefill;
+    this.decode = engines.decode;
     this.pending = pending;
-    this.alone = alone;
     this.promised = promised;
+    this.placedAt = now;
+    this.firstTokenMs = firstTokenMs;
+    this.roomAtOnce = engines.prefill !== null || roomInMs === 0;
   }
 
   get dialect(): Dialect {

@@ -1,6 +1,6 @@
 // What a placement is predicted to cost: milliseconds to the first token.
 import { ROUTER_LIMITS } from '../limits.ts';
-import type { RoomView } from './room.ts';
+import type { RoomAtOnce, RoomView } from './room.ts';
 
 /** An engine as placement sees it. Lists of engines are sorted by name. */
 export interface EngineView extends RoomView {
@@ -21,6 +21,8 @@ export interface EngineView extends RoomView {
   /** Requests of others on it, running or waiting, as far as it tells. */
   readonly others: number;
   readonly prefillTokensPerS: number;
+  /** Of an answer: how long it takes for each token that its request allows it; Infinity until measured. */
+  readonly decodeMsPerToken: number;
   /** What a token that it pulls itself (dialect vllm-nixl) adds to its first token; 0 until measured. */
   readonly pullMsPerToken: number;
 }
@@ -37,7 +39,14 @@ export interface Cost {
   transferMs: number;
   /** How long the decode engine's room is waited for beyond all that. */
   roomMs: number;
+  /** The first token is predicted after so long. */
+  firstTokenMs: number;
+  /** What is compared: others that wait for it are charged too. */
   totalMs: number;
+  /** From when on it waits for that room, when it will have it, and for how long. */
+  readyMs: number;
+  roomInMs: number;
+  holdsMs: number;
 }
 
 const computeMs = (engine: EngineView, tokens: number): number => (tokens * 1000) / engine.prefillTokensPerS;
@@ -45,14 +54,30 @@ const decodeMs = (engine: EngineView): number =>
   (engine.running + engine.others) * ROUTER_LIMITS.runningCostMs;
 
 /**
- * Prefill on the decode engine, which has room in `roomInMs`. Its own sequences wait meanwhile: a share of the prefill time is
- * charged for them.
+ * Prefill on the decode engine, which needs its room from the beginning. Its own sequences wait meanwhile: a share of the prefill
+ * time is charged for them.
  */
-export function localCost(decode: EngineView, uncached: number, roomInMs: number): Cost {
+export function localCost(
+  decode: EngineView,
+  uncached: number,
+  answerMs: number,
+  roomFor: (holdsMs: number) => RoomAtOnce,
+): Cost {
   const queueMs = computeMs(decode, decode.pendingTokens) + decodeMs(decode);
   const prefillMs = computeMs(decode, uncached) * (1 + ROUTER_LIMITS.interference);
-  const roomMs = Math.max(0, roomInMs - queueMs);
-  return { queueMs, prefillMs, transferMs: 0, roomMs, totalMs: queueMs + prefillMs + roomMs };
+  const { inMs: roomInMs, delaysMs } = roomFor(queueMs + prefillMs + answerMs);
+  const firstTokenMs = Math.max(queueMs, roomInMs) + prefillMs;
+  return {
+    queueMs,
+    prefillMs,
+    transferMs: 0,
+    roomMs: Math.max(0, roomInMs - queueMs),
+    firstTokenMs,
+    totalMs: firstTokenMs + delaysMs,
+    readyMs: 0,
+    roomInMs,
+    holdsMs: firstTokenMs - roomInMs + answerMs,
+  };
 }
 
 /** The part of a handoff that depends on the prefill engine alone. */
@@ -71,14 +96,25 @@ export function handoffCost(
   lacking: number,
   transfer: Transfer,
   handoffMs: number,
+  answerMs: number,
   roomInMs: number,
 ): Cost {
   const queueMs = computeMs(prefill, prefill.pendingTokens) + decodeMs(decode);
   const prefillMs = computeMs(prefill, uncached);
   const transferMs = exposedMs(prefill, decode, lacking, transfer) + handoffMs;
-  const computedMs = queueMs + prefillMs + transferMs;
-  const roomMs = Math.max(0, roomInMs - computedMs);
-  return { queueMs, prefillMs, transferMs, roomMs, totalMs: computedMs + roomMs };
+  const readyMs = queueMs + prefillMs + transferMs;
+  const firstTokenMs = Math.max(readyMs, roomInMs);
+  return {
+    queueMs,
+    prefillMs,
+    transferMs,
+    roomMs: firstTokenMs - readyMs,
+    firstTokenMs,
+    totalMs: firstTokenMs,
+    readyMs,
+    roomInMs: firstTokenMs,
+    holdsMs: answerMs,
+  };
 }
 
 function exposedMs(prefill: EngineView, decode: EngineView, lacking: number, transfer: Transfer): number {

@@ -1,6 +1,6 @@
 // place, as a pure function: a snapshot in, a decision with all that it weighed out.
 import { handoffCost, localCost, prefillCost, type Cost, type EngineView, type Transfer } from './cost.ts';
-import { roomInMs } from './room.ts';
+import { roomAtOnceInMs, roomInMs, type Wanted } from './room.ts';
 
 export type PlacementMode = 'auto' | 'disaggregated' | 'local';
 
@@ -24,8 +24,9 @@ export interface PlaceInput {
   localBecause: string | null;
   promptTokens: number;
   /** Prompt and output, and the sequences that generate it: what a decode engine must have room for. */
-  roomTokens: number;
-  roomSequences: number;
+  room: Wanted;
+  /** Tokens that each sequence may have. */
+  answerTokens: number;
   /** Share of its KV room that a decode engine may have promised ahead of its being free. */
   roomAhead: number;
   /** An engine that pulls must have room so soon: its peer does not keep the blocks for long. */
@@ -61,24 +62,15 @@ export interface Decision {
   lateMs: number | null;
 }
 
-/** A decode engine that will have room, and when. */
-interface Roomy {
-  engine: EngineView;
-  inMs: number;
-}
-
 export function decide(input: PlaceInput): Decision {
+  const { room, roomAhead } = input;
   const decoders = input.engines.filter(
     (e) => e.healthy && e.role !== 'prefill' && !input.excluded.decode.has(e.name),
   );
-  const roomy = decoders
-    .map((engine) => ({ engine, inMs: roomFor(input, engine) }))
-    .filter(({ inMs }) => inMs !== Infinity);
+  const roomy = decoders.filter((e) => e.freeTokens + roomAhead * e.kvTokens >= room.tokens);
+  if (decoders.length > 0 && roomy.length === 0) return refused('no_room', 'no decode engine has room');
   const decision = decideAmong(input, roomy);
-  if (decision.chosen !== null) return inTime(input, decision, decision.chosen);
-  return decoders.length > 0 && roomy.length === 0
-    ? refused('no_room', 'no decode engine has room')
-    : refused('no_worker', 'no healthy engine or pair');
+  return decision.chosen === null ? decision : inTime(input, decision, decision.chosen);
 }
 
 function refused(refusal: Decision['refusal'], reason: string): Decision {
@@ -89,8 +81,8 @@ function refused(refusal: Decision['refusal'], reason: string): Decision {
  * Nothing is begun whose first token would come too late, whatever makes it late: what there is to compute, or the room to
  * decode in.
  */
-function inTime(input: PlaceInput, decision: Decision, { totalMs, roomMs }: Candidate): Decision {
-  const lateMs = totalMs - input.firstTokenWithinMs;
+function inTime(input: PlaceInput, decision: Decision, { firstTokenMs, roomMs }: Candidate): Decision {
+  const lateMs = firstTokenMs - input.firstTokenWithinMs;
   if (lateMs <= 0) return decision;
   const { candidates } = decision;
   return lateMs <= roomMs
@@ -98,29 +90,29 @@ function inTime(input: PlaceInput, decision: Decision, { totalMs, roomMs }: Cand
     : { ...refused('overloaded', 'the first token would come too late'), candidates, lateMs };
 }
 
-/** Infinity: it has none that may be promised. */
-function roomFor(input: PlaceInput, engine: EngineView): number {
-  const { roomTokens, roomSequences, roomAhead, now } = input;
-  if (engine.freeTokens + roomAhead * engine.kvTokens < roomTokens) return Infinity;
-  const inMs = roomInMs(engine, now, roomTokens, roomSequences);
-  return engine.dialect === 'vllm-nixl' && inMs > input.pullWithinMs ? Infinity : inMs;
-}
-
-function decideAmong(input: PlaceInput, roomy: readonly Roomy[]): Decision {
+function decideAmong(input: PlaceInput, roomy: readonly EngineView[]): Decision {
   const { mode, localBecause } = input;
   if (localBecause !== null && !input.direct) return pick(input, locals(input, roomy), localBecause);
   if (mode === 'local') return pick(input, locals(input, roomy), 'mode local');
   const pairs = PAIRING.flatMap((dialect) => pairCandidates(input, roomy, dialect));
   if (mode === 'auto') return pick(input, [...locals(input, roomy), ...pairs], 'lowest cost');
-  if (pairs.length > 0 || !input.fallback) return pick(input, pairs, 'mode disaggregated');
+  if (pairs.some(possible) || !input.fallback) return pick(input, pairs, 'mode disaggregated');
   return pick(input, locals(input, roomy), 'fallback: no pair is left');
 }
 
-function pick(input: PlaceInput, candidates: Candidate[], reason: string): Decision {
-  return { chosen: cheapest(candidates, input.unit), candidates, reason, refusal: null, lateMs: null };
+/** Its room can be foreseen. */
+const possible = ({ totalMs }: Candidate): boolean => totalMs !== Infinity;
+
+function pick(input: PlaceInput, all: readonly Candidate[], reason: string): Decision {
+  const candidates = all.filter(possible);
+  const chosen = cheapest(candidates, input.unit);
+  if (chosen !== null) return { chosen, candidates, reason, refusal: null, lateMs: null };
+  return all.length > 0
+    ? refused('no_room', 'no decode engine has room')
+    : refused('no_worker', 'no healthy engine or pair');
 }
 
-function locals(input: PlaceInput, roomy: readonly Roomy[]): Candidate[] {
+function locals(input: PlaceInput, roomy: readonly EngineView[]): Candidate[] {
   return roomy.map((decode) => localCandidate(input, decode));
 }
 
@@ -137,11 +129,21 @@ function ready(input: PlaceInput, engine: EngineView, dialect: EngineView['diale
   );
 }
 
-function localCandidate(input: PlaceInput, { engine: decode, inMs }: Roomy): Candidate {
+function localCandidate(input: PlaceInput, decode: EngineView): Candidate {
   const cachedTokens = input.cachedOn(decode.holder);
-  const cost = localCost(decode, input.promptTokens - cachedTokens, inMs);
+  const cost = localCost(decode, input.promptTokens - cachedTokens, answerMs(input, decode), (holdsMs) => {
+    const { inMs, delaysMs } = roomAtOnceInMs(decode, input.now, input.room, holdsMs);
+    return { inMs: bounded(input, decode, inMs), delaysMs };
+  });
   return { kind: 'local', prefill: null, decode: decode.name, cachedTokens, ...cost };
 }
+
+const answerMs = (input: PlaceInput, decode: EngineView): number =>
+  input.answerTokens * decode.decodeMsPerToken;
+
+/** What an engine that pulls has room for too late is gone by then. */
+const bounded = (input: PlaceInput, decode: EngineView, inMs: number): number =>
+  decode.dialect === 'vllm-nixl' && inMs > input.pullWithinMs ? Infinity : inMs;
 
 /**
  * For each decode engine the best prefill engine of its own node and the best of all: a cost is the sum of a prefill
@@ -149,7 +151,7 @@ function localCandidate(input: PlaceInput, { engine: decode, inMs }: Roomy): Can
  */
 function pairCandidates(
   input: PlaceInput,
-  roomy: readonly Roomy[],
+  roomy: readonly EngineView[],
   dialect: EngineView['dialect'],
 ): Candidate[] {
   const prefills = input.engines.filter(
@@ -164,19 +166,19 @@ function pairCandidates(
     }))
     .sort((a, b) => a.ms - b.ms || a.tie - b.tie);
   const candidates: Candidate[] = [];
-  for (const place of roomy) {
-    const decode = place.engine;
+  for (const decode of roomy) {
     if (!ready(input, decode, dialect) || input.excluded.target.has(decode.name)) continue;
+    const inMs = bounded(input, decode, roomInMs(decode, input.now, input.room));
     const others = ranked.filter(({ engine }) => engine.name !== decode.name);
     const best = others[0]?.engine;
     const near = others.find(({ engine }) => engine.node === decode.node)?.engine;
-    if (best !== undefined) candidates.push(pairCandidate(input, best, place));
-    if (near !== undefined && near !== best) candidates.push(pairCandidate(input, near, place));
+    if (best !== undefined) candidates.push(pairCandidate(input, best, decode, inMs));
+    if (near !== undefined && near !== best) candidates.push(pairCandidate(input, near, decode, inMs));
   }
   return candidates;
 }
 
-function pairCandidate(input: PlaceInput, prefill: EngineView, { engine: decode, inMs }: Roomy): Candidate {
+function pairCandidate(input: PlaceInput, prefill: EngineView, decode: EngineView, inMs: number): Candidate {
   const cachedTokens = input.cachedOn(prefill.holder);
   const lacking = input.promptTokens - input.cachedOn(decode.holder);
   const cost = handoffCost(
@@ -186,6 +188,7 @@ function pairCandidate(input: PlaceInput, prefill: EngineView, { engine: decode,
     lacking,
     input.transferTo(decode.node),
     input.handoffMs,
+    answerMs(input, decode),
     inMs,
   );
   return { kind: 'disaggregated', prefill: prefill.name, decode: decode.name, cachedTokens, ...cost };

@@ -23,6 +23,7 @@ function shown(candidate: Candidate): object {
     prefill_ms: tenths(candidate.prefillMs),
     transfer_ms: tenths(candidate.transferMs),
     room_ms: tenths(candidate.roomMs),
+    first_token_ms: tenths(candidate.firstTokenMs),
     cached_tokens: candidate.cachedTokens,
   };
 }

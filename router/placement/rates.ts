@@ -8,10 +8,10 @@ export interface RatesAssumed {
 
 export class Rates {
   private readonly assumed: RatesAssumed;
-  private readonly prefill = new ByEngine();
-  private readonly pull = new ByEngine();
-  private readonly decodeMs = new ByEngine(ROUTER_LIMITS.decodeWeight);
-  private readonly decodeTokens = new ByEngine(ROUTER_LIMITS.decodeWeight);
+  private readonly prefill = new Pace(ROUTER_LIMITS.rateWeight);
+  private readonly decode = new Pace(ROUTER_LIMITS.decodeWeight);
+  private readonly pull = new ByEngine(ROUTER_LIMITS.rateWeight);
+  private readonly late = new Map<string, number>();
   private readonly transfer = new Map<string, number>();
 
   constructor(assumed: RatesAssumed) {
@@ -20,7 +20,8 @@ export class Rates {
 
   /** Tokens per second: this engine's, else what was seen of its model, else the assumption. */
   prefillOf(engine: string, model: string): number {
-    return this.prefill.of(engine, model) ?? this.assumed.prefillTokensPerS;
+    const ms = this.prefill.msPerToken(engine, model);
+    return ms === undefined ? this.assumed.prefillTokensPerS : 1000 / ms;
   }
 
   /** Milliseconds per token pulled: this engine's, else what was seen of its model; 0 until measured. */
@@ -30,9 +31,7 @@ export class Rates {
 
   /** Milliseconds of an answer per token that its request allows it: this engine's, else of its model; Infinity until measured. */
   decodeMsOf(engine: string, model: string): number {
-    const ms = this.decodeMs.of(engine, model);
-    const tokens = this.decodeTokens.of(engine, model);
-    return ms === undefined || tokens === undefined ? Infinity : ms / tokens;
+    return this.decode.msPerToken(engine, model) ?? Infinity;
   }
 
   /** Bytes per second towards a node. */
@@ -40,10 +39,9 @@ export class Rates {
     return this.transfer.get(node) ?? this.assumed.transferBytesPerS;
   }
 
-  /** One prefill that had its engine for itself. */
+  /** One prefill: from its begin, or from the end of the one before it on its engine. */
   sawPrefill(engine: string, model: string, tokens: number, ms: number): void {
-    if (tokens < ROUTER_LIMITS.rateTokensMin || ms <= 0) return;
-    this.prefill.saw(engine, model, (tokens * 1000) / ms);
+    if (tokens >= ROUTER_LIMITS.rateTokensMin) this.prefill.saw(engine, model, tokens, ms);
   }
 
   /** One pull by an engine that had nothing else to do: from the leg's start to its first token. */
@@ -52,13 +50,21 @@ export class Rates {
     this.pull.saw(engine, model, ms / tokens);
   }
 
-  /**
-   * One answer that went out whole: from its first token to its end. Answers shorter than allowed count as what they are, so the
-   * quotient of the averages is what an allowed token will probably take.
-   */
+  /** One answer that went out whole: from its first token to its end. Answers shorter than allowed count as what they are. */
   sawDecode(engine: string, model: string, allowedTokens: number, ms: number): void {
-    this.decodeMs.saw(engine, model, ms);
-    this.decodeTokens.saw(engine, model, allowedTokens);
+    this.decode.saw(engine, model, allowedTokens, ms);
+  }
+
+  /** By how much first tokens come later than predicted, so that only few come later still, ms. */
+  lateBy(model: string): number {
+    return this.late.get(model) ?? 0;
+  }
+
+  /** Up quickly by what exceeds it, down slowly by what does not. */
+  sawFirstToken(model: string, predictedMs: number, ms: number): void {
+    const margin = this.lateBy(model);
+    const off = Math.max(0, ms - predictedMs) - margin;
+    this.late.set(model, margin + off * (off > 0 ? ROUTER_LIMITS.lateWeight : ROUTER_LIMITS.earlyWeight));
   }
 
   /** One transfer: what stayed exposed of its last layer says how fast bytes go. */
@@ -69,13 +75,36 @@ export class Rates {
   }
 }
 
+/** Time per token: quotient of two averages, so that work that ends together counts as what it took together. */
+class Pace {
+  private readonly ms: ByEngine;
+  private readonly tokens: ByEngine;
+
+  constructor(weight: number) {
+    this.ms = new ByEngine(weight);
+    this.tokens = new ByEngine(weight);
+  }
+
+  saw(engine: string, model: string, tokens: number, ms: number): void {
+    this.ms.saw(engine, model, ms);
+    this.tokens.saw(engine, model, tokens);
+  }
+
+  /** Undefined: not measured, or nothing that took any time. */
+  msPerToken(engine: string, model: string): number | undefined {
+    const ms = this.ms.of(engine, model);
+    const tokens = this.tokens.of(engine, model);
+    return ms === undefined || tokens === undefined || ms <= 0 ? undefined : ms / tokens;
+  }
+}
+
 /** One measure of each engine; of an engine that was not measured, what was seen of its model. */
 class ByEngine {
   private readonly engines = new Map<string, number>();
   private readonly models = new Map<string, number>();
   private readonly weight: number;
 
-  constructor(weight: number = ROUTER_LIMITS.rateWeight) {
+  constructor(weight: number) {
     this.weight = weight;
   }
 

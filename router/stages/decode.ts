@@ -8,7 +8,7 @@ import { filled, type Attempt, type RequestContext } from '../request.ts';
 import type { World } from '../world.ts';
 import { anew, step } from '../step.ts';
 import { legFacts, legRequest } from './legs.ts';
-import { allowedTokens, answeredBy } from './place.ts';
+import { allowedTokens, answerMs } from './place.ts';
 import { beginPull, blamePull, leaseMissed, reported } from './pull.ts';
 
 export function decode(ctx: RequestContext, world: World): Promise<void> {
@@ -45,6 +45,9 @@ class DecodeLeg implements RelayEvents {
     this.started = world.clock.now();
     this.quiet = this.attempt.decode.running === 1 && this.attempt.decode.others === 0;
     beginPull(world, this.attempt, this.started);
+    // Of an answer that comes whole nothing tells when it began.
+    const { decode: engine, promised } = this.attempt;
+    if (ctx.params?.stream !== true) engine.promised.begins(promised, this.started + answerMs(ctx, engine));
     this.relay = new Relay(reported(ctx.downstream, this.attempt), this);
   }
 
@@ -170,17 +173,17 @@ function firstToken(
   const kind = attempt.prefill === null ? 'local' : 'disaggregated';
   world.metrics.observe('baton_router_first_token_seconds', (now - ctx.arrived) / 1000, { kind });
   const { computing, pending } = attempt;
-  if (attempt.prefill === null && ctx.params?.stream === true && attempt.alone) {
-    world.rates.sawPrefill(computing.name, computing.model, pending, now - started);
+  if (ctx.params?.stream === true) {
+    world.rates.sawFirstToken(attempt.decode.model, attempt.firstTokenMs, now - attempt.placedAt);
+    if (attempt.prefill === null && attempt.roomAtOnce) computing.computed(pending, started, now);
   }
   if (attempt.engineParams !== null && ctx.params?.stream === true && quiet) {
     world.rates.sawPull(attempt.decode.name, attempt.decode.model, ctx.promptTokens, now - started);
   }
   computing.pendingTokens -= pending;
   attempt.pending = 0;
-  // An answer that comes whole comes at its end.
   const { decode, promised } = attempt;
-  if (ctx.params?.stream === true) decode.room.move(promised, answeredBy(ctx, decode, now));
+  if (ctx.params?.stream === true) decode.promised.begins(promised, now + answerMs(ctx, decode));
 }
 
 function answered(ctx: RequestContext, world: World, decode: Engine): void {

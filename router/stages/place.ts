@@ -1,9 +1,10 @@
 // place: asks the pure decision with a snapshot, and counts what is promised on the chosen engines.
 import { BatonError } from '#core/errors.ts';
 import { bytesPerToken } from '#core/geometry.ts';
-import { retryAfterSeconds } from '../limits.ts';
+import { retryAfterSeconds, ROUTER_LIMITS } from '../limits.ts';
 import { decide, type Candidate, type Decision, type PlaceInput } from '../placement/decide.ts';
 import type { Transfer } from '../placement/cost.ts';
+import type { Promised } from '../placement/room.ts';
 import type { Engine } from '../pools.ts';
 import { Attempt, filled, type RequestContext } from '../request.ts';
 import type { World } from '../world.ts';
@@ -23,11 +24,11 @@ export function place(ctx: RequestContext, world: World): void {
     direct: ctx.direct,
     localBecause: ctx.localBecause,
     promptTokens: ctx.promptTokens,
-    roomTokens: ctx.promptTokens + ctx.outputTokens,
-    roomSequences: ctx.params?.choices ?? 1,
+    room: { tokens: ctx.promptTokens + ctx.outputTokens, sequences: ctx.params?.choices ?? 1 },
+    answerTokens: allowedTokens(ctx),
     roomAhead: placement.room_ahead,
     pullWithinMs: nixl.lease_ms * nixl.begin_share,
-    firstTokenWithinMs: firstTokenWithinMs(ctx, placement.first_token_ms, now),
+    firstTokenWithinMs: firstTokenWithinMs(ctx, world, model.name, now),
     now,
     cachedOn: (holder) => (holder === null ? 0 : (ctx.held.get(holder) ?? 0)),
     excluded: ctx.excluded,
@@ -48,10 +49,16 @@ export function place(ctx: RequestContext, world: World): void {
     world.metrics.add('baton_router_cached_tokens_total', chosen.cachedTokens, { model: model.name });
 }
 
-/** What has been begun is not given up for a prediction. */
-function firstTokenWithinMs(ctx: RequestContext, boundMs: number | null, now: number): number {
+/**
+ * How late a first token may be predicted. What has been begun is not given up for a prediction. Predictions of others were too
+ * early by so much lately: that is kept back, and some of the bound in any case, for nothing is known of the first ones.
+ */
+function firstTokenWithinMs(ctx: RequestContext, world: World, model: string, now: number): number {
   if (ctx.attempts > 0) return Infinity;
-  return Math.min(ctx.deadline, boundMs === null ? Infinity : ctx.arrived + boundMs) - now;
+  const bound = world.settings.placement.first_token_ms;
+  if (bound === null) return ctx.deadline - now;
+  const keptMs = Math.max(world.rates.lateBy(model), bound * ROUTER_LIMITS.keptShare);
+  return Math.min(ctx.deadline, ctx.arrived + bound - keptMs) - now;
 }
 
 function refusal(ctx: RequestContext, world: World, { refusal: code, lateMs }: Decision): BatonError {
@@ -72,18 +79,20 @@ function begin(ctx: RequestContext, world: World, chosen: Candidate, input: Plac
     chosen.prefill === null ? null : filled(world.pools.engine(chosen.prefill), 'prefill engine');
   const computing = prefill ?? decode;
   const pending = ctx.promptTokens - chosen.cachedTokens;
-  const { now, roomTokens: tokens, roomSequences: sequences } = input;
-  const promised = { endsAt: answeredBy(ctx, decode, now + chosen.totalMs), tokens, sequences };
-  const attempt = new Attempt(prefill, decode, pending, computing.pendingTokens === 0, promised);
+  const { now, firstTokenWithinMs, room } = input;
+  const { readyMs, holdsMs, roomInMs } = chosen;
+  const promised: Promised = { ...room, readyAt: now + readyMs, holdsMs, latestAt: now + firstTokenWithinMs, endsAt: null }; // prettier-ignore
+  const attempt = new Attempt({ prefill, decode }, pending, promised, now, chosen);
   computing.pendingTokens += pending;
-  decode.room.add(promised);
+  decode.promised.add(promised);
+  if (roomInMs === 0) decode.promised.begins(promised, now + holdsMs);
   decode.running++;
   return attempt;
 }
 
-/** When an answer that begins at `firstToken` has probably ended: its choices grow side by side. */
-export function answeredBy(ctx: RequestContext, decode: Engine, firstToken: number): number {
-  return firstToken + allowedTokens(ctx) * decode.decodeMsPerToken;
+/** From its first token to its end, probably: its choices grow side by side. */
+export function answerMs(ctx: RequestContext, decode: Engine): number {
+  return allowedTokens(ctx) * decode.decodeMsPerToken;
 }
 
 /** Tokens that each choice may have. */

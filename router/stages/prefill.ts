@@ -15,7 +15,7 @@ export function prefill(ctx: RequestContext, world: World): void {
   attempt.sentUpstream = true;
   const computed = attempt.pending;
   void leg.answer.then((collected) => {
-    if (!collected.ok || collected.answer.status !== 200 || !attempt.alone) return;
-    world.rates.sawPrefill(engine.name, engine.model, computed, world.clock.now() - started);
+    if (collected.ok && collected.answer.status === 200)
+      engine.computed(computed, started, world.clock.now());
   });
 }

@@ -47,7 +47,7 @@ function release(attempt: Attempt): void {
   const { decode, computing } = attempt;
   computing.pendingTokens -= attempt.pending;
   attempt.pending = 0;
-  decode.room.remove(attempt.promised);
+  decode.promised.remove(attempt.promised);
   decode.running--;
   attempt.prefillLeg?.leg.abort();
   attempt.decodeLeg?.abort();

@@ -2,50 +2,52 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EngineView } from '#router/placement/cost.ts';
 import { decide, type PlaceInput } from '#router/placement/decide.ts';
+import { PromisedRoom } from '#router/placement/room.ts';
+import { anyRoom } from './any-room.ts';
 import { allCandidates } from './naive.ts';
 
 const NONE = { prefill: new Set<string>(), decode: new Set<string>(), target: new Set<string>() };
 const engine = (name: string, role: EngineView['role'], node: string | null, more: Partial<EngineView> = {}): EngineView => ({
   name, role, node, holder: node, dialect: 'baton', healthy: true, namespace: node === null ? null : 'n', kvTokens: 100_000, freeTokens: 100_000,
-  freeSequences: Infinity, promised: [], pendingTokens: 0, running: 0, others: 0,
+  freeSequences: Infinity, promised: new PromisedRoom(), decodeMsPerToken: 10, pendingTokens: 0, running: 0, others: 0,
   prefillTokensPerS: 2000, pullMsPerToken: 0, ...more,
 }); // prettier-ignore
 const input = (engines: EngineView[], more: Partial<PlaceInput> = {}): PlaceInput => ({
-  engines, mode: 'auto', fallback: false, namespace: 'n', direct: false, localBecause: null, promptTokens: 4000, roomTokens: 4100,
-  roomSequences: 1, roomAhead: 1, pullWithinMs: 15_000, firstTokenWithinMs: Infinity, now: 1000,
+  engines, mode: 'auto', fallback: false, namespace: 'n', direct: false, localBecause: null, promptTokens: 4000,
+  room: { tokens: 4100, sequences: 1 }, answerTokens: 100, roomAhead: 1, pullWithinMs: 15_000, firstTokenWithinMs: Infinity, now: 1000,
   cachedOn: () => 0, excluded: NONE, transferTo: () => ({ bytesPerToken: 1000, layers: 4, bytesPerS: 1e9 }), handoffMs: 15,
   unit: () => 0, ...more,
 }); // prettier-ignore
+/** Room of so many tokens that one request has until then. */
+const until = (endsAt: number, tokens: number): PromisedRoom => {
+  const room = new PromisedRoom();
+  const one = { tokens, sequences: 1, readyAt: 0, holdsMs: 0, latestAt: Infinity, endsAt: null };
+  room.add(one);
+  room.begins(one, endsAt);
+  return room;
+};
 const pair = [engine('d', 'decode', 'b'), engine('p', 'prefill', 'a')];
 
-const anyPromised = fc
-  .array(
+const anyEngine = fc
+  .tuple(
+    anyRoom,
     fc.record({
-      endsAt: fc.oneof(fc.integer({ min: 0, max: 3000 }), fc.constant(Infinity)),
-      tokens: fc.integer({ min: 1, max: 900 }),
-      sequences: fc.integer({ min: 1, max: 3 }),
+      name: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
+      role: fc.constantFrom('prefill' as const, 'decode' as const, 'both' as const),
+      node: fc.constantFrom('x', 'y', 'z', null),
+      holder: fc.constantFrom('x', 'y', 'z', null),
+      dialect: fc.constantFrom('baton' as const, 'baton' as const, 'vllm-nixl' as const, 'local' as const),
+      healthy: fc.boolean(),
+      namespace: fc.constantFrom('n', 'm', null),
+      pendingTokens: fc.nat(3000),
+      running: fc.nat(20),
+      others: fc.nat(20),
+      prefillTokensPerS: fc.integer({ min: 100, max: 10_000 }),
+      pullMsPerToken: fc.constantFrom(0, 0.1, 5),
+      decodeMsPerToken: fc.constantFrom(1, 20, Infinity),
     }),
-    { maxLength: 8 },
   )
-  .map((list) => list.sort((a, b) => a.endsAt - b.endsAt));
-const anyEngine = fc.record({
-  name: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
-  role: fc.constantFrom('prefill' as const, 'decode' as const, 'both' as const),
-  node: fc.constantFrom('x', 'y', 'z', null),
-  holder: fc.constantFrom('x', 'y', 'z', null),
-  dialect: fc.constantFrom('baton' as const, 'baton' as const, 'vllm-nixl' as const, 'local' as const),
-  healthy: fc.boolean(),
-  namespace: fc.constantFrom('n', 'm', null),
-  kvTokens: fc.constantFrom(1000, 100_000),
-  freeTokens: fc.constantFrom(-1500, -50, 100, 5000, 100_000),
-  freeSequences: fc.constantFrom(-1, 0, 1, 5, Infinity),
-  promised: anyPromised,
-  pendingTokens: fc.nat(3000),
-  running: fc.nat(20),
-  others: fc.nat(20),
-  prefillTokensPerS: fc.integer({ min: 100, max: 10_000 }),
-  pullMsPerToken: fc.constantFrom(0, 0.1, 5),
-});
+  .map(([room, rest]) => ({ ...room, ...rest }));
 const names = fc.subarray(['a', 'b', 'c', 'd', 'e', 'f']).map((list) => new Set(list));
 const anyInput = fc
   .record({
@@ -60,7 +62,8 @@ const anyInput = fc
     bytesPerS: fc.integer({ min: 1000, max: 1e9 }),
     chance: fc.double({ min: 0, max: 0.999, noNaN: true }),
     roomAhead: fc.constantFrom(0, 1),
-    roomSequences: fc.integer({ min: 1, max: 3 }),
+    room: fc.record({ tokens: fc.constantFrom(300, 450), sequences: fc.integer({ min: 1, max: 3 }) }),
+    answerTokens: fc.integer({ min: 1, max: 50 }),
     pullWithinMs: fc.constantFrom(100, 1000),
     firstTokenWithinMs: fc.constantFrom(Infinity, 200, 1000, 3000),
   })
@@ -69,7 +72,6 @@ const anyInput = fc
       ...rest,
       engines: [...rest.engines].sort((a, b) => (a.name < b.name ? -1 : 1)),
       promptTokens: 1000,
-      roomTokens: 900,
       cachedOn: (holder) => (holder === null ? 0 : held[holder as keyof typeof held]),
       transferTo: () => ({ bytesPerToken: 1000, layers: 4, bytesPerS }),
       unit: () => chance,
@@ -86,21 +88,22 @@ describe('against brute force', () => {
         if (all.length === 0) {
           expect([chosen, lateMs]).toEqual([null, null]);
           expect(refusal).not.toBeNull();
-        } else if (least > given.firstTokenWithinMs) {
-          expect(chosen).toBeNull();
-          expect(lateMs).toBeCloseTo(least - given.firstTokenWithinMs, 6);
-          // Which of several equal ones it was is chance.
-          const causes = all
+        } else if (chosen === null) {
+          // Which of several equal ones was too late is chance.
+          const late = all
             .filter(({ totalMs }) => totalMs <= least + 1e-6)
-            .map(({ totalMs, roomMs }) =>
-              totalMs - roomMs <= given.firstTokenWithinMs ? 'no_room' : 'overloaded',
-            );
-          expect(causes).toContain(refusal);
+            .map(({ firstTokenMs, roomMs }) => [
+              firstTokenMs - roomMs <= given.firstTokenWithinMs ? 'no_room' : 'overloaded',
+              Math.round(firstTokenMs - given.firstTokenWithinMs),
+            ]);
+          expect(late).toContainEqual([refusal, Math.round(lateMs ?? NaN)]);
+          expect(lateMs).toBeGreaterThan(0);
         } else {
           const same = all.find(
-            (c) => c.kind === chosen?.kind && c.prefill === chosen.prefill && c.decode === chosen.decode,
+            (c) => c.kind === chosen.kind && c.prefill === chosen.prefill && c.decode === chosen.decode,
           );
           expect(same?.totalMs).toBeCloseTo(least, 6);
+          expect(same?.firstTokenMs).toBeLessThanOrEqual(given.firstTokenWithinMs);
           expect(refusal).toBeNull();
         }
       }),
@@ -115,7 +118,9 @@ describe('against brute force', () => {
 
 describe('auto', () => {
   test('chooses local for a short prompt and a handoff for a long one', () => {
-    expect(decide(input(pair, { promptTokens: 20, roomTokens: 30 })).chosen?.kind).toBe('local');
+    expect(decide(input(pair, { promptTokens: 20, room: { tokens: 30, sequences: 1 } })).chosen?.kind).toBe(
+      'local',
+    );
     expect(decide(input(pair)).chosen).toMatchObject({ kind: 'disaggregated', prefill: 'p', decode: 'd' });
   });
 
@@ -139,7 +144,7 @@ describe('room to decode in', () => {
     engine('d', 'decode', 'b', {
       kvTokens: 6000,
       freeTokens: 1000,
-      promised: [{ endsAt: 1000 + endsInMs, tokens: 5000, sequences: 1 }],
+      promised: until(1000 + endsInMs, 5000),
       ...more,
     }),
     engine('p', 'prefill', 'a'),
@@ -166,7 +171,7 @@ describe('room to decode in', () => {
   });
 
   test('is sought where it comes first', () => {
-    const engines = [...busy(5000), engine('e', 'decode', 'c', { freeSequences: 0, promised: [{ endsAt: 4000, tokens: 10, sequences: 1 }] })]; // prettier-ignore
+    const engines = [...busy(5000), engine('e', 'decode', 'c', { freeSequences: 0, promised: until(4000, 10) })]; // prettier-ignore
     expect(placed(engines).chosen).toMatchObject({ decode: 'e', totalMs: 3000 });
   });
 
@@ -183,7 +188,7 @@ describe('engines that pull for themselves', () => {
   ];
 
   test('get nothing that they could pull only after its blocks are gone', () => {
-    const promised = [{ endsAt: 1000 + 20_000, tokens: 10, sequences: 1 }];
+    const promised = until(1000 + 20_000, 10);
     const [decode = engine('d', 'decode', null), prefill = decode] = pulling(0);
     const engines = [{ ...decode, freeSequences: 0, promised }, prefill];
     expect(decide(input(engines, { direct: true })).refusal).toBe('no_room');

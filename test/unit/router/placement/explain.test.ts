@@ -6,7 +6,8 @@ import { Rates } from '#router/placement/rates.ts';
 
 const candidate = (i: number): Candidate => ({
   kind: 'disaggregated', prefill: `p${i}${'x'.repeat(60)}`, decode: `d${i}${'y'.repeat(60)}`, cachedTokens: 0,
-  queueMs: 0, prefillMs: 1, transferMs: 1, roomMs: 0, totalMs: 100 - i,
+  queueMs: 0, prefillMs: 1, transferMs: 1, roomMs: 0, firstTokenMs: 100 - i, totalMs: 100 - i, readyMs: 2,
+  roomInMs: 2, holdsMs: 1,
 }); // prettier-ignore
 
 test('an explanation is JSON of bounded size that leaves the dearest candidates out and counts them', () => {
@@ -34,7 +35,6 @@ test('rates are assumed until measured, the engine’s own first, then its model
     4000, 4000, 1000,
   ]);
   rates.sawPrefill('e1', 'm', 10, 1);
-  rates.sawPrefill('e1', 'm', 4000, 0);
   expect(rates.prefillOf('e1', 'm')).toBe(4000);
   rates.sawPrefill('e1', 'm', 2000, 1000);
   expect(rates.prefillOf('e1', 'm')).toBeCloseTo(3400);
@@ -57,4 +57,17 @@ test('rates are assumed until measured, the engine’s own first, then its model
   expect(rates.decodeMsOf('e1', 'm')).toBeLessThan(2.1);
   rates.sawTransfer('b', 64e6, 32, 2);
   expect([rates.transferTo('b'), rates.transferTo('c')]).toEqual([1e9, 5e8]);
+});
+
+test('what comes later than predicted is allowed for soon, and for long', () => {
+  const rates = new Rates({ prefillTokensPerS: 1000, transferBytesPerS: 5e8 });
+  expect(rates.lateBy('m')).toBe(0);
+  for (let i = 0; i < 10; i++) rates.sawFirstToken('m', 1000, 1200);
+  expect(rates.lateBy('m')).toBeGreaterThan(190);
+  expect(rates.lateBy('other')).toBe(0);
+  // Of twenty, one is late: it stays allowed for.
+  for (let i = 0; i < 400; i++) rates.sawFirstToken('m', 1000, i % 20 === 0 ? 1200 : 900);
+  expect(rates.lateBy('m')).toBeGreaterThan(150);
+  for (let i = 0; i < 2000; i++) rates.sawFirstToken('m', 1000, 900);
+  expect(rates.lateBy('m')).toBeLessThan(1);
 });

@@ -1,28 +1,15 @@
-// place by brute force: every local and every pair that may be, each costed alone, and room by trying moment after moment. The
-// oracle of decide().
+// place by brute force: every local and every pair that may be, each costed alone. The oracle of decide().
 import { handoffCost, localCost } from '#router/placement/cost.ts';
 import type { PlaceInput } from '#router/placement/decide.ts';
-import type { RoomView } from '#router/placement/room.ts';
+import { naiveRoomAtOnce, naiveRoomInMs } from './naive-room.ts';
 
 export interface NaiveCandidate {
   kind: 'local' | 'disaggregated';
   prefill: string | null;
   decode: string;
   roomMs: number;
+  firstTokenMs: number;
   totalMs: number;
-}
-
-/** The first moment at which enough has ended; what is late needs as long again as it is late. */
-export function naiveRoomInMs(engine: RoomView, now: number, tokens: number, sequences: number): number {
-  const endsIn = engine.promised.map(({ endsAt }) => Math.abs(endsAt - now));
-  // What is free before anything ends comes first.
-  for (const ms of [-1, ...endsIn.filter(Number.isFinite)].sort((a, b) => a - b)) {
-    const ended = engine.promised.filter((_, i) => (endsIn[i] ?? Infinity) <= ms);
-    const freeTokens = ended.reduce((sum, one) => sum + one.tokens, engine.freeTokens);
-    const freeSequences = ended.reduce((sum, one) => sum + one.sequences, engine.freeSequences);
-    if (Math.min(freeTokens, engine.kvTokens) >= tokens && freeSequences >= sequences) return Math.max(0, ms);
-  }
-  return Infinity;
 }
 
 export function allCandidates(input: PlaceInput): NaiveCandidate[] {
@@ -35,18 +22,16 @@ export function allCandidates(input: PlaceInput): NaiveCandidate[] {
   const locals: NaiveCandidate[] = [];
   for (const d of engines) {
     if (!d.healthy || d.role === 'prefill' || excluded.decode.has(d.name)) continue;
-    if (d.freeTokens + input.roomAhead * d.kvTokens < input.roomTokens) continue;
-    const roomIn = naiveRoomInMs(d, input.now, input.roomTokens, input.roomSequences);
-    if (roomIn === Infinity || (d.dialect === 'vllm-nixl' && roomIn > input.pullWithinMs)) continue;
-    const cached = input.cachedOn(d.holder);
-    const local = localCost(d, promptTokens - cached, roomIn);
-    locals.push({
-      kind: 'local',
-      prefill: null,
-      decode: d.name,
-      roomMs: local.roomMs,
-      totalMs: local.totalMs,
+    if (d.freeTokens + input.roomAhead * d.kvTokens < input.room.tokens) continue;
+    const bound = (inMs: number): number =>
+      d.dialect === 'vllm-nixl' && inMs > input.pullWithinMs ? Infinity : inMs;
+    const answerMs = input.answerTokens * d.decodeMsPerToken;
+    const local = localCost(d, promptTokens - input.cachedOn(d.holder), answerMs, (holdsMs) => {
+      const { inMs, delaysMs } = naiveRoomAtOnce(d, input.now, input.room, holdsMs);
+      return { inMs: bound(inMs), delaysMs };
     });
+    locals.push({ ...local, kind: 'local', prefill: null, decode: d.name });
+    const roomIn = bound(naiveRoomInMs(d, input.now, input.room));
     for (const p of engines) {
       if (
         p === d ||
@@ -62,13 +47,16 @@ export function allCandidates(input: PlaceInput): NaiveCandidate[] {
         if (namespace === null || input.localBecause !== null || p.node === null || d.node === null) continue;
         if (p.namespace !== namespace || d.namespace !== namespace) continue;
       }
-      const { roomMs, totalMs } = handoffCost(
-        p, d, promptTokens - input.cachedOn(p.holder), promptTokens - input.cachedOn(d.holder), input.transferTo(d.node), input.handoffMs, roomIn,
+      const cost = handoffCost(
+        p, d, promptTokens - input.cachedOn(p.holder), promptTokens - input.cachedOn(d.holder), input.transferTo(d.node), input.handoffMs,
+        answerMs, roomIn,
       ); // prettier-ignore
-      pairs.push({ kind: 'disaggregated', prefill: p.name, decode: d.name, roomMs, totalMs });
+      pairs.push({ ...cost, kind: 'disaggregated', prefill: p.name, decode: d.name });
     }
   }
-  if (wantsPairs) out.push(...pairs);
-  if (wantsLocal || (input.fallback && out.length === 0)) out.push(...locals);
+  const foreseen = (list: NaiveCandidate[]): NaiveCandidate[] =>
+    list.filter(({ totalMs }) => totalMs < Infinity);
+  if (wantsPairs) out.push(...foreseen(pairs));
+  if (wantsLocal || (input.fallback && out.length === 0)) out.push(...foreseen(locals));
   return out;
 }
