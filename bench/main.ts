@@ -7,6 +7,7 @@ const benches: Record<string, () => Promise<{ run: (args: string[]) => Promise<b
   overlap: () => import('./overlap.ts'),
   lookup: () => import('./lookup.ts'),
   vllm: () => import('./vllm.ts'),
+  overload: () => import('./overload.ts'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -49,6 +49,30 @@ export function cpuTicks(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
+/** CPU of some processes, and of this one, since it was made: shares of one core. */
+export class CpuWatch {
+  private readonly pids: Readonly<Record<string, number>>;
+  private readonly before: Record<string, number>;
+  private readonly own = process.cpuUsage();
+  private readonly since = performance.now();
+
+  constructor(pids: Readonly<Record<string, number>>) {
+    this.pids = pids;
+    this.before = this.ticks();
+  }
+
+  read(): Record<string, number> {
+    const us = (performance.now() - this.since) * 1000;
+    const { user, system } = process.cpuUsage(this.own);
+    const shares = Object.entries(this.ticks()).map(([name, ticks]) => [name, ((ticks - (this.before[name] ?? 0)) * TICK_US) / us]); // prettier-ignore
+    return { ...(Object.fromEntries(shares) as Record<string, number>), client: (user + system) / us };
+  }
+
+  private ticks(): Record<string, number> {
+    return Object.fromEntries(Object.entries(this.pids).map(([name, pid]) => [name, cpuTicks(pid)]));
+  }
+}
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

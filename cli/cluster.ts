@@ -14,6 +14,8 @@ export interface EngineSpec {
   /** Null: attached to no service, not behind the router (serving alone). */
   node: string | null;
   settings: Section; // of the engine section
+  /** What router.engines says of it besides. */
+  entry?: Section;
 }
 
 export interface ClusterSpec {
@@ -150,7 +152,7 @@ export async function startCluster(spec: ClusterSpec): Promise<Cluster> {
       const section = {
         port: 0, admin: { port: 0 },
         services: serviceEntries(services),
-        engines: behind.map(({ e, url }) => ({ name: e.name, url, node: e.node, role: e.role, model: modelOf(e) })),
+        engines: behind.map(({ e, url }) => ({ name: e.name, url, node: e.node, role: e.role, model: modelOf(e), ...e.entry })),
         models: models.map((name) => ({ name, ...MODEL_FILES(name) })), ...spec.router,
       }; // prettier-ignore
       const { tenants, ...own } = section as Section;
