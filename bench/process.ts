@@ -14,10 +14,17 @@ const pinned = (core: number | null, command: string, args: string[]): [string, 
   core === null ? [command, args] : ['taskset', ['-c', String(core), command, ...args]];
 
 /** Starts a yardstick that prints its port. */
-export async function startServer(name: Yardstick, args: string[], core: number | null): Promise<Server> {
-  const child: ChildProcess = spawn(...pinned(core, yardstick(name), args), {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+export function startServer(name: Yardstick, args: string[], core: number | null): Promise<Server> {
+  return startProcess(name, ...pinned(core, yardstick(name), args));
+}
+
+/** Starts a script of ours that prints its port, and ends when its standard input does. */
+export function startScript(path: string, args: string[]): Promise<Server> {
+  return startProcess(path, process.execPath, [path, ...args]);
+}
+
+async function startProcess(name: string, command: string, args: string[]): Promise<Server> {
+  const child: ChildProcess = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   if (child.stdout === null) throw new Error('no stdout');
   const port = await new Promise<number>((resolve, reject) => {
     if (child.stdout !== null) createInterface({ input: child.stdout }).once('line', (line) => { resolve(Number(line)); }); // prettier-ignore
