@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "arena/process.h"
 #include "base/types.h"
 
 namespace baton {
@@ -42,7 +43,8 @@ class Arena {
  public:
   // Creates the file or takes an existing one over: lock, incarnation + 1, sealed slots kept, the others quiescing
   // until their writer's process is gone. On failure null and `error` says what to do.
-  static std::unique_ptr<Arena> open(const ArenaOptions&, std::string& error);
+  static std::unique_ptr<Arena> open(const ArenaOptions&, std::string& error,
+                                     const Processes& = Processes::system());
   virtual ~Arena() = default;
 
   virtual int fd() const = 0;                    // to hand to engines (SCM_RIGHTS)

@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
-namespace baton::arena {
+namespace baton {
 namespace {
 
 struct Stat {
@@ -47,18 +47,26 @@ Stat read_stat(int32_t pid) {
   return stat;
 }
 
+class SystemProcesses final : public Processes {
+ public:
+  uint64_t start_time(int32_t pid) const override {
+    const Stat stat = read_stat(pid);
+    return stat.gone ? 0 : stat.start;
+  }
+
+  bool lives(int32_t pid, uint64_t start_time) const override {
+    if (pid <= 0) return false;
+    const Stat stat = read_stat(pid);
+    if (stat.readable) return !stat.gone && (start_time == 0 || stat.start == start_time);
+    return kill(pid, 0) == 0 || errno == EPERM;  // no /proc: better keep a slot than give it away too early
+  }
+};
+
 }  // namespace
 
-uint64_t start_time(int32_t pid) {
-  const Stat stat = read_stat(pid);
-  return stat.gone ? 0 : stat.start;
+const Processes& Processes::system() {
+  static const SystemProcesses processes;
+  return processes;
 }
 
-bool lives(int32_t pid, uint64_t start_time) {
-  if (pid <= 0) return false;
-  const Stat stat = read_stat(pid);
-  if (stat.readable) return !stat.gone && (start_time == 0 || stat.start == start_time);
-  return kill(pid, 0) == 0 || errno == EPERM;  // no /proc: better keep a slot than give it away too early
-}
-
-}  // namespace baton::arena
+}  // namespace baton

@@ -1,7 +1,6 @@
 // What a new incarnation does with the slots that it finds in the file.
 #include <algorithm>
 
-#include "arena/process.h"
 #include "arena/store.h"
 
 namespace baton::arena {
@@ -48,7 +47,7 @@ bool Store::adopt(SlotId id, Slot& slot) {
     case SlotState::reserved:
     case SlotState::filling:
     case SlotState::quiescing:
-      if (!lives(slot.writer, slot.writer_start) || !space_.take(id, slot.offset, slot.bytes)) return false;
+      if (!writer_lives(slot) || !space_.take(id, slot.offset, slot.bytes)) return false;
       slot.state = SlotState::quiescing;
       slot.indexed = false;
       quiescing_.push_back(id);

@@ -4,19 +4,18 @@
 #include <map>
 #include <utility>
 
-#include "arena/process.h"
-
 namespace baton {
 
-std::unique_ptr<Arena> Arena::open(const ArenaOptions& options, std::string& error) {
+std::unique_ptr<Arena> Arena::open(const ArenaOptions& options, std::string& error, const Processes& processes) {
   auto memory = arena::Memory::open(options, error);
-  return memory ? std::make_unique<arena::Store>(std::move(memory)) : nullptr;
+  return memory ? std::make_unique<arena::Store>(std::move(memory), processes) : nullptr;
 }
 
 namespace arena {
 
-Store::Store(std::unique_ptr<Memory> memory)
-    : memory_(std::move(memory)),
+Store::Store(std::unique_ptr<Memory> memory, const Processes& processes)
+    : processes_(processes),
+      memory_(std::move(memory)),
       slots_(memory_->super().slots_max),
       space_(memory_->super().memory_offset, memory_->super().memory_bytes, memory_->super().slots_max),
       directory_(memory_->index()) {
@@ -43,7 +42,7 @@ SlotId Store::reserve(const Key& key, const Namespace& ns, const Geometry& geome
   slot.tokens = tokens;
   slot.pins = 1;
   slot.writer = writer_pid;
-  slot.writer_start = writer_pid > 0 ? start_time(writer_pid) : 0;
+  slot.writer_start = writer_pid > 0 ? processes_.start_time(writer_pid) : 0;
   slot.key = key;
   slot.ns = ns;
   slot.geometry = geometry;
@@ -81,7 +80,7 @@ bool Store::fits(const Geometry& geometry, std::span<const uint32_t> tokens) con
       reaped = true;
       for (const SlotId id : quiescing_) {
         const Slot& slot = slots_[id];
-        if (slot.writer > 0 && !lives(slot.writer, slot.writer_start)) space.release(slot.offset);
+        if (slot.writer > 0 && !writer_lives(slot)) space.release(slot.offset);
       }
     }
     if (!space.allocate(bytes, evicted)) return false;
@@ -111,7 +110,7 @@ void Store::abandon(SlotId id, bool writer_may_write) {
   Slot* slot = get(id);
   if (!slot || !slot->unsealed()) return;
   unpin_all(*slot);
-  if (writer_may_write && (slot->writer <= 0 || lives(slot->writer, slot->writer_start))) {
+  if (writer_may_write && (slot->writer <= 0 || writer_lives(*slot))) {
     set_state(id, *slot, SlotState::quiescing);
     quiescing_.push_back(id);
   } else {
@@ -133,7 +132,7 @@ void Store::reap() {
     const Slot& slot = slots_[id];
     if (slot.writer <= 0) continue;
     const auto [writer, first] = living.try_emplace({slot.writer, slot.writer_start}, true);
-    if (first) writer->second = lives(slot.writer, slot.writer_start);
+    if (first) writer->second = writer_lives(slot);
     if (!writer->second) quiesced(id);
   }
 }

@@ -15,7 +15,7 @@ namespace baton::arena {
 
 class Store final : public Arena {
  public:
-  explicit Store(std::unique_ptr<Memory>);
+  Store(std::unique_ptr<Memory>, const Processes&);
 
   int fd() const override { return memory_->share_fd(); }
   uint64_t file_bytes() const override { return memory_->super().file_bytes; }
@@ -51,6 +51,7 @@ class Store final : public Arena {
  private:
   void recover();
   bool adopt(SlotId, Slot&);
+  bool writer_lives(const Slot& slot) const { return processes_.lives(slot.writer, slot.writer_start); }
 
   Slot* get(SlotId id) { return id < slots_.size() && slots_[id].state != SlotState::free ? &slots_[id] : nullptr; }
   const Slot* get(SlotId id) const { return const_cast<Store*>(this)->get(id); }
@@ -64,6 +65,7 @@ class Store final : public Arena {
   void end_evicted(SlotId, Slot&);   // to free; its extent is somebody else's already
   void unindex(SlotId, Slot&);
 
+  const Processes& processes_;
   std::unique_ptr<Memory> memory_;
   std::vector<Slot> slots_;
   std::vector<SlotId> free_;         // taken from the back

@@ -4,7 +4,7 @@
 
 #include "bus/target.h"
 #include "bus/tickets.h"
-#include "path/tcp/endpoint.h"
+#include "path/endpoint.h"
 
 namespace baton {
 

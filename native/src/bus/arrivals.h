@@ -1,9 +1,9 @@
 #pragma once
 // Incoming lanes and what comes over them: which ticket a run may land in, what has landed, and whom the loss of a lane
 // leaves waiting.
+#include <set>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "bus/parts.h"
 #include "bus/ticket.h"
@@ -29,7 +29,7 @@ class Arrivals {
   void cancelled(uint64_t lane, const TicketId&, uint32_t epoch, Reason);
 
  private:
-  using Ids = std::unordered_set<TicketId, FirstWord>;
+  using Ids = std::set<TicketId>;        // in order: what is decided for many is decided in the same order everywhere
   struct Node {
     uint64_t lane = 0;                   // 0: none is up
     int64_t clock_offset_ns = 0;

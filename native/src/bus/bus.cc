@@ -4,17 +4,12 @@
 #include <future>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <thread>
 #include <utility>
 
-#include "base/limits.h"
-#include "bus/arrivals.h"
-#include "bus/engines.h"
-#include "bus/fills.h"
-#include "bus/lanes.h"
-#include "bus/mailbox.h"
+#include "bus/assembly.h"
 #include "bus/tickets.h"
-#include "bus/traffic.h"
 #include "path/tcp/endpoint.h"
 
 namespace baton {
@@ -50,77 +45,54 @@ std::string refusal(const BusOptions& options) {
 class ThreadedBus final : public Bus {
  public:
   ThreadedBus(const BusOptions& options, std::function<void()> wake)
-      : options_(options), mailbox_(std::move(wake)), loop_(Loop::create()) {}
+      : options_(options), loop_(Loop::create()), parts_(options_, surroundings(), std::move(wake)) {}
 
   ~ThreadedBus() override { stop(); }
 
   // Everything is made on the caller's thread, before the bus's own begins.
   bool start(std::string& error) {
     error = refusal(options_);
-    if (!error.empty()) return false;
-    arena_ = Arena::open(options_.arena, error);
-    if (!arena_) return false;
-    incarnation_ = arena_->incarnation();
-    parts_.emplace(options_, *loop_, *arena_, mailbox_, [this] { publish_soon(); });
-    tickets_ = std::make_unique<Tickets>(*parts_);
-    fills_ = std::make_unique<Fills>(*parts_);
-    engines_ = std::make_unique<Engines>(*parts_);
-    lanes_ = std::make_unique<Lanes>(*parts_);
-    arrivals_ = std::make_unique<Arrivals>(*parts_);
-    traffic_ = std::make_unique<Traffic>(*lanes_, *arrivals_);
-    parts_->tickets = tickets_.get();
-    parts_->fill_table = fills_.get();
-    parts_->engines = engines_.get();
-    parts_->lanes = lanes_.get();
-    parts_->arrivals = arrivals_.get();
-    endpoint_ = path::tcp::Endpoint::listen(*loop_, lane_options(options_, incarnation_), *traffic_, error);
-    if (!endpoint_) return false;
-    parts_->endpoint = endpoint_.get();
-    port_ = endpoint_->port();
-    server_ = session::Server::listen(*loop_, options_.socket_path, arena_->fd(), *engines_, error);
-    if (!server_) return false;
-    engines_->serve(server_.get());
-    reap_soon();  // what was taken over may be quiescing
+    if (!error.empty() || !parts_.start(error)) return false;
     thread_ = std::thread([this] { loop_->run(); });
     return true;
   }
 
-  uint64_t incarnation() const override { return incarnation_; }
-  uint16_t lane_port() const override { return port_; }
+  uint64_t incarnation() const override { return parts_.incarnation(); }
+  uint16_t lane_port() const override { return parts_.lane_port(); }
 
   void open(OpenTicket request) override {
-    post([this, request = std::move(request)] { tickets_->open(request); });
+    post([this, request = std::move(request)] { parts_.tickets().open(request); });
   }
   void expect(ExpectTicket request) override {
-    post([this, request = std::move(request)] { tickets_->expect(request); });
+    post([this, request = std::move(request)] { parts_.tickets().expect(request); });
   }
   void abort(const TicketId& ticket, Reason reason) override {
     const bool known = reason <= Reason::busy;  // what goes over a lane must be a reason there too
-    post([this, ticket, r = known ? reason : Reason::malformed] { tickets_->abort(ticket, r); });
+    post([this, ticket, r = known ? reason : Reason::malformed] { parts_.tickets().abort(ticket, r); });
   }
   void renew(const TicketId& ticket, uint32_t lease_ms) override {
-    post([this, ticket, lease_ms] { tickets_->renew(ticket, lease_ms); });
+    post([this, ticket, lease_ms] { parts_.tickets().renew(ticket, lease_ms); });
   }
   void settle(const TicketId& ticket) override {
-    post([this, ticket] { tickets_->settle(ticket); });
+    post([this, ticket] { parts_.tickets().settle(ticket); });
   }
   void refuse_new() override {
-    post([this] { tickets_->refuse_new(); });
+    post([this] { parts_.tickets().refuse_new(); });
   }
 
-  Drained drain() override { return mailbox_.drain(); }
-  std::vector<TicketView> list_tickets() override { return mailbox_.live_tickets(); }
-  std::vector<AttachmentEvent> list_attachments() override { return mailbox_.attachments(); }
+  Drained drain() override { return parts_.mailbox().drain(); }
+  std::vector<TicketView> list_tickets() override { return parts_.mailbox().live_tickets(); }
+  std::vector<AttachmentEvent> list_attachments() override { return parts_.mailbox().attachments(); }
 
   std::vector<Arena::Event> list_chunks() override {
-    auto answer = ask<std::vector<Arena::Event>>([this] { return arena_->list(); });
+    auto answer = ask<std::vector<Arena::Event>>([this] { return parts_.arena().list(); });
     if (answer) return std::move(*answer);
-    post([this] { mailbox_.chunks({}, true); publish_soon(); });  // the list is owed
+    post([this] { parts_.owe_chunks(); });
     return {};
   }
 
   BusCounters counters() override {
-    if (auto answer = ask<BusCounters>([this] { return count(); })) {
+    if (auto answer = ask<BusCounters>([this] { return parts_.counters(); })) {
       const std::lock_guard lock(mutex_);
       last_counters_ = *answer;
     }
@@ -136,6 +108,17 @@ class ThreadedBus final : public Bus {
   }
 
  private:
+  Surroundings surroundings() {
+    return {*loop_, Processes::system(),
+            [] { return std::random_device{}() | 1; },
+            [this](path::Sink& sink, uint64_t incarnation, std::string& error) {
+              return path::tcp::listen(*loop_, lane_options(options_, incarnation), sink, error);
+            },
+            [this](session::Handler& engines, int arena_fd, std::string& error) {
+              return session::Server::listen(*loop_, options_.socket_path, arena_fd, engines, error);
+            }};
+  }
+
   void post(std::function<void()> work) {
     loop_->post([this, work = std::move(work)] {
       if (!closed_) work();
@@ -160,87 +143,20 @@ class ThreadedBus final : public Bus {
     }
   }
 
-  void publish_soon() {
-    if (std::exchange(publishing_, true)) return;
-    loop_->after(0, [this] { publish(); });
-  }
-
-  void publish() {
-    publishing_ = false;
-    tickets_->publish();
-    bool lost = false;
-    std::vector<Arena::Event> events = arena_->take_events(lost);
-    mailbox_.chunks(std::move(events), lost);
-    mailbox_.tell();
-    reap_soon();
-  }
-
-  // Slots that wait for a process to end are looked at as long as there are any. Whatever makes a slot wait publishes.
-  void reap_soon() {
-    if (reap_timer_ != 0 || closed_ || arena_->stats().quiescing == 0) return;
-    reap_timer_ = loop_->after(uint64_t{limits::kQuiescingCheckMs} * 1'000'000, [this] {
-      reap_timer_ = 0;
-      arena_->reap();
-      reap_soon();
-    });
-  }
-
-  BusCounters count() {
-    BusCounters out = parts_->counters;
-    const path::tcp::EndpointStats lanes = endpoint_->stats();
-    out.lane_bytes_out = lanes.lanes.bytes_out;
-    out.lane_bytes_in = lanes.lanes.bytes_in;
-    out.lane_resets = lanes.lanes.resets;
-    out.lane_bad_frames = lanes.lanes.bad_frames;
-    out.lane_duplicates = lanes.lanes.duplicates;
-    out.lane_discarded_bytes = lanes.lanes.discarded_bytes;
-    out.lane_hello_refused = lanes.hello_refused;
-    out.lanes_up = lanes.lanes_up;
-    out.session_malformed = server_->stats().malformed;
-    out.arena = arena_->stats();
-    return out;
-  }
-
-  // On the bus's thread. Ends everything in the order in which it depends on each other, the arena last.
+  // On the bus's thread.
   void close() {
     closed_ = true;
-    loop_->cancel(reap_timer_);
-    tickets_->stop();
-    publish();
-    {
+    parts_.close([this](const BusCounters& last) {
       const std::lock_guard lock(mutex_);
-      last_counters_ = count();
-    }
-    engines_->serve(nullptr);
-    server_.reset();
-    publish();
-    endpoint_.reset();
-    arrivals_.reset();
-    lanes_.reset();
-    fills_.reset();
-    tickets_.reset();
-    engines_.reset();
-    arena_.reset();
+      last_counters_ = last;
+    });
     loop_->stop();
   }
 
   const BusOptions options_;
-  Mailbox mailbox_;
   std::unique_ptr<Loop> loop_;
-  std::unique_ptr<Arena> arena_;
-  std::optional<Parts> parts_;
-  std::unique_ptr<Tickets> tickets_;
-  std::unique_ptr<Fills> fills_;
-  std::unique_ptr<Engines> engines_;
-  std::unique_ptr<Lanes> lanes_;
-  std::unique_ptr<Arrivals> arrivals_;
-  std::unique_ptr<Traffic> traffic_;
-  std::unique_ptr<path::tcp::Endpoint> endpoint_;
-  std::unique_ptr<session::Server> server_;
-  uint64_t incarnation_ = 0;
-  uint16_t port_ = 0;
-  uint64_t reap_timer_ = 0;              // this and the next two: of the bus's thread
-  bool publishing_ = false, closed_ = false;
+  Assembly parts_;
+  bool closed_ = false;                  // of the bus's thread
   std::mutex mutex_, stop_mutex_;        // mutex_ guards last_counters_
   BusCounters last_counters_{};
   std::thread thread_;

@@ -1,5 +1,6 @@
 #pragma once
 // The engines attached to this node and what they ask of tickets: accept, watch, claim, release.
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -37,7 +38,7 @@ class Engines final : public session::Handler {
   void gone(session::SessionId) override;
 
  private:
-  using Claims = std::unordered_map<uint64_t, std::vector<SlotId>>;
+  using Claims = std::map<uint64_t, std::vector<SlotId>>;
   struct Session {
     session::Attach engine;
     Claims claims;
@@ -51,7 +52,7 @@ class Engines final : public session::Handler {
 
   Parts& parts_;
   session::Server* server_ = nullptr;
-  std::unordered_map<session::SessionId, Session> sessions_;
+  std::map<session::SessionId, Session> sessions_;
   std::unordered_map<session::SessionId, Claims> left_;  // of ended sessions whose engines may still read
   uint64_t claims_ = 0;
 };

@@ -195,6 +195,7 @@ std::vector<SlotId> Fills::of(session::SessionId session) const {
   for (const auto& [slot, fill] : live_) {
     if (fill.session == session) slots.push_back(slot);
   }
+  std::sort(slots.begin(), slots.end());
   return slots;
 }
 

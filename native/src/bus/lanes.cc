@@ -7,7 +7,7 @@
 #include "bus/fills.h"
 #include "bus/source.h"
 #include "bus/tickets.h"
-#include "path/tcp/endpoint.h"
+#include "path/endpoint.h"
 
 namespace baton {
 namespace {

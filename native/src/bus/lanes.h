@@ -43,10 +43,10 @@ class Lanes {
     uint64_t redial_timer = 0;
     uint64_t incarnation = 0;            // 0: not met yet
     int64_t clock_offset_ns = 0;
-    std::unordered_map<TicketId, uint64_t, FirstWord> tickets;  // → incarnation they belong to
+    std::map<TicketId, uint64_t> tickets;  // → incarnation they belong to
     std::deque<TicketId> turns;          // with runs waiting, in the order in which they are served
     std::vector<Farewell> farewells;     // ended while no lane was up
-    std::unordered_map<TicketId, std::vector<SlotId>, FirstWord> lingering;  // ended, the lane still reads from them
+    std::map<TicketId, std::vector<SlotId>> lingering;  // ended, the lane still reads from them
   };
   void dial(Peer&);
   void dial_again(Peer&);

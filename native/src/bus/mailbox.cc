@@ -1,5 +1,6 @@
 #include "bus/mailbox.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
@@ -64,6 +65,7 @@ std::vector<TicketView> Mailbox::live_tickets() const {
   std::vector<TicketView> out;
   out.reserve(live_.size());
   for (const auto& [id, view] : live_) out.push_back(view);
+  std::sort(out.begin(), out.end(), [](const TicketView& a, const TicketView& b) { return a.ticket < b.ticket; });
   return out;
 }
 

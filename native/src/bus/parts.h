@@ -12,24 +12,25 @@ namespace baton {
 class Tickets;
 class Lanes;
 class Arrivals;
-namespace path::tcp {
+namespace path {
 class Endpoint;
 }
 class Fills;
 class Engines;
 
 struct Parts {
-  Parts(const BusOptions& o, Loop& l, Arena& a, Mailbox& m, std::function<void()> publish)
-      : options(o), loop(l), arena(a), mailbox(m), publish_soon(std::move(publish)) {}
+  Parts(const BusOptions& o, Loop& l, Arena& a, Mailbox& m, std::function<uint32_t()> e, std::function<void()> publish)
+      : options(o), loop(l), arena(a), mailbox(m), epoch(std::move(e)), publish_soon(std::move(publish)) {}
 
   const BusOptions& options;
   Loop& loop;
   Arena& arena;
   Mailbox& mailbox;
+  std::function<uint32_t()> epoch;     // of a new reservation
   std::function<void()> publish_soon;  // at the end of this turn
   BusCounters counters{};
   uint64_t fills = 0;                  // the last fill's id
-  path::tcp::Endpoint* endpoint = nullptr;
+  path::Endpoint* endpoint = nullptr;
   Tickets* tickets = nullptr;
   Lanes* lanes = nullptr;
   Arrivals* arrivals = nullptr;

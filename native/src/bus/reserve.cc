@@ -1,6 +1,5 @@
 // How a ticket begins: granted or refused at once, never made to wait for another.
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "base/limits.h"
@@ -83,7 +82,7 @@ void Tickets::open(const OpenTicket& request) {
   ticket.ns = request.ns;
   ticket.geometry = engine->geometry;
   ticket.peer = request.source_node;
-  ticket.epoch = std::random_device{}() | 1;  // never 0
+  ticket.epoch = parts_.epoch();
   for (const Chunk& chunk : request.chunks) {
     if (chunk.tokens == 0 || chunk.tokens > ticket.geometry.chunk_tokens) {
       return refuse(request.ticket, role, Reason::malformed);

@@ -40,6 +40,7 @@ struct Ticket {
   int64_t clock_offset_ns = 0;
   std::vector<LayerStamps> layers;
   session::SessionId watcher = 0;
+  bool changed = false;        // since it was published
   std::unique_ptr<Source> source;  // role s
   std::unique_ptr<Target> target;  // role t
 

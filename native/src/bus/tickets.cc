@@ -1,5 +1,6 @@
 #include "bus/tickets.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
@@ -113,7 +114,6 @@ void Tickets::end(Ticket& ticket, TicketState state, Reason reason, bool tell) {
   }
   const auto it = live_.find(ticket.id);
   parts_.mailbox.ticket(view_of(ticket));
-  changed_.erase(ticket.id);
   parts_.publish_soon();
   dead_.push_back(std::move(it->second));
   live_.erase(it);
@@ -159,7 +159,13 @@ void Tickets::engine_gone(const std::string& engine, const Namespace& ns) {
       break;
     }
   }
-  for (Ticket* ticket : failing) fail(*ticket, Reason::engine_gone, true);
+  fail_all(std::move(failing), Reason::engine_gone);
+}
+
+// In the order of their ids: what the one gives back may be what the next is decided by.
+void Tickets::fail_all(std::vector<Ticket*> failing, Reason reason) {
+  std::sort(failing.begin(), failing.end(), [](const Ticket* a, const Ticket* b) { return a->id < b->id; });
+  for (Ticket* ticket : failing) fail(*ticket, reason, true);
 }
 
 void Tickets::tell_watcher(const Ticket& ticket) {
@@ -170,12 +176,15 @@ void Tickets::stop() {
   refusing_ = true;
   std::vector<Ticket*> all;
   for (const auto& [id, ticket] : live_) all.push_back(ticket.get());
-  for (Ticket* ticket : all) fail(*ticket, Reason::stopping, true);
+  fail_all(std::move(all), Reason::stopping);
 }
 
 void Tickets::publish() {
   for (const TicketId& id : changed_) {
-    if (const Ticket* ticket = find(id)) parts_.mailbox.ticket(view_of(*ticket));
+    Ticket* ticket = find(id);
+    if (ticket == nullptr) continue;  // its end was told
+    ticket->changed = false;
+    parts_.mailbox.ticket(view_of(*ticket));
   }
   changed_.clear();
   dead_.clear();

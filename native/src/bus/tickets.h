@@ -4,7 +4,8 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "bus/leases.h"
 #include "bus/parts.h"
@@ -43,7 +44,8 @@ class Tickets {
   // Calls say(id, ticket) for each ended target whose source could not be told; then it counts as told.
   template <class Say>
   void tell_source(const std::string& peer, Say&& say) {
-    for (auto& [id, past] : ended_) {
+    for (const TicketId& id : ended_order_) {
+      EndedTicket& past = ended_.at(id);
       if (past.told || past.peer != peer) continue;
       past.told = true;
       say(id, past);
@@ -57,8 +59,8 @@ class Tickets {
   void corrupt(SlotId);                          // a reader found other bytes in it than were verified
   // Fails what still waits for this engine to fill it.
   void engine_gone(const std::string& engine, const Namespace&);
-  void changed(const Ticket& ticket) {
-    changed_.insert(ticket.id);
+  void changed(Ticket& ticket) {
+    if (!std::exchange(ticket.changed, true)) changed_.push_back(ticket.id);
     parts_.publish_soon();
   }
   // `tell`: the other end is to hear of it.
@@ -76,6 +78,7 @@ class Tickets {
   void remember(const Ticket&, bool told);
   void landed(Ticket&);
   void tell_watcher(const Ticket&);
+  void fail_all(std::vector<Ticket*>, Reason);
 
   Parts& parts_;
   Leases leases_;
@@ -84,7 +87,7 @@ class Tickets {
   std::unordered_map<TicketId, EndedTicket, FirstWord> ended_;
   std::deque<TicketId> ended_order_;
   std::vector<std::unique_ptr<Ticket>> dead_;    // ended in this turn: still referred to on the stack
-  std::unordered_set<TicketId, FirstWord> changed_;
+  std::vector<TicketId> changed_;                // since the last publish(), in the order of their first change
 };
 
 TicketView view_of(const Ticket&);

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <map>
 #include <span>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -263,7 +263,7 @@ class UnixServer final : public Server {
   const SocketFile file_;
   const Fd listener_;
   const int arena_fd_;
-  std::unordered_map<SessionId, Connection> connections_;  // references stay valid while others come and go
+  std::map<SessionId, Connection> connections_;  // references stay valid while others come and go
   std::vector<SessionId> doomed_;
   std::vector<uint8_t> scratch_ = std::vector<uint8_t>(kReadBytes);
   SessionId last_id_ = 0;

@@ -177,10 +177,10 @@ TEST_CASE("without a key only loopback is listened on and dialled") {
   LaneEnd sink(lane_options("x"));
   tcp::Options open = lane_options("a");
   open.host = "0.0.0.0";
-  CHECK(tcp::Endpoint::listen(*loop, open, sink, error) == nullptr);
+  CHECK(tcp::listen(*loop, open, sink, error) == nullptr);
   CHECK(error.find("cluster key") != std::string::npos);
   open.keys = {key(1)};
-  CHECK(tcp::Endpoint::listen(*loop, open, sink, error) != nullptr);
+  CHECK(tcp::listen(*loop, open, sink, error) != nullptr);
   sink.endpoint->dial("b", "192.0.2.1", 9, 0);
   REQUIRE(turn_until({&sink}, [&] { return sink.downs.size() == 1; }));
   CHECK(sink.downs[0].reason == Reason::lane_lost);

@@ -33,7 +33,7 @@ path::Run TestChunk::run(uint32_t first, uint32_t count) const {
 
 LaneEnd::LaneEnd(path::tcp::Options options) : loop(Loop::create()) {
   std::string error;
-  endpoint = path::tcp::Endpoint::listen(*loop, options, *this, error);
+  endpoint = path::tcp::listen(*loop, options, *this, error);
   if (!endpoint) throw std::runtime_error(error);
 }
 

@@ -50,7 +50,7 @@ class LaneEnd final : public path::Sink {
   void down(uint64_t lane, Reason, bool retryable) override;
 
   std::unique_ptr<Loop> loop;
-  std::unique_ptr<path::tcp::Endpoint> endpoint;
+  std::unique_ptr<path::Endpoint> endpoint;
   std::function<void(const path::Run&)> on_place = [](const path::Run&) {};
   std::vector<Landed> landings;
   std::vector<Acked> acks;

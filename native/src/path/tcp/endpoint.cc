@@ -167,7 +167,7 @@ class TcpEndpoint final : public Endpoint, private ConnectionOwner {
 
 }  // namespace
 
-std::unique_ptr<Endpoint> Endpoint::listen(Loop& loop, const Options& options, Sink& sink, std::string& error) {
+std::unique_ptr<Endpoint> listen(Loop& loop, const Options& options, Sink& sink, std::string& error) {
   if (options.node.empty() || options.node.size() > limits::kNodeNameMax) {
     error = "the node's name must have 1 to 253 bytes";
     return nullptr;

@@ -1,34 +1,15 @@
 #pragma once
-// This node's end of all its lanes: listens, dials, and knows the connections that live.
-#include <functional>
+// The endpoint of lanes over TCP: listens, dials, and knows the connections that live.
 #include <memory>
 #include <string>
 
 #include "base/loop.h"
-#include "path/path.h"
+#include "path/endpoint.h"
 #include "path/tcp/options.h"
 
 namespace baton::path::tcp {
 
-struct EndpointStats {
-  LaneStats lanes{};               // of all lanes that ever were
-  uint64_t hello_refused = 0, lanes_up = 0;
-};
-
-class Endpoint {
- public:
-  // Null and `error` (what to do) on failure. Without a key only a loopback host is accepted.
-  static std::unique_ptr<Endpoint> listen(Loop&, const Options&, Sink&, std::string& error);
-  virtual ~Endpoint() = default;
-  virtual uint16_t port() const = 0;
-  // A lane to the node of this name; its id. Sink::up or Sink::down follows, never from inside this call.
-  // `incarnation` not 0: only that one.
-  virtual uint64_t dial(const std::string& node, const std::string& host, uint16_t port, uint64_t incarnation) = 0;
-  virtual Lane* find(uint64_t id) = 0;                 // one that is up, or null
-  virtual uint64_t peer_incarnation(uint64_t id) const = 0;
-  virtual void need(uint64_t id, bool needed) = 0;     // a ticket lives on it: heartbeats, and silence ends it
-  virtual void close(uint64_t id) = 0;                 // without Sink::down
-  virtual EndpointStats stats() const = 0;
-};
+// Null and `error` (what to do) on failure. Without a key only a loopback host is accepted.
+std::unique_ptr<Endpoint> listen(Loop&, const Options&, Sink&, std::string& error);
 
 }  // namespace baton::path::tcp
