@@ -35,11 +35,12 @@ const session::Attach* Engines::attachment(const std::string& engine, const Name
   return nullptr;
 }
 
-SlotId Engines::held(const Key& key, const Namespace& ns, const Geometry& geometry) const {
+SlotId Engines::held(const Key& key, const Namespace& ns, const Geometry& geometry, uint32_t tokens) const {
   const SlotId slot = parts_.arena.find(key);
   if (slot == kNoSlot) return kNoSlot;
   const std::optional<SlotInfo> info = parts_.arena.info(slot);
-  return info && info->ns == ns && info->geometry == geometry ? slot : kNoSlot;
+  if (!info || info->ns != ns || info->geometry != geometry) return kNoSlot;
+  return tokens == 0 || info->tokens == tokens ? slot : kNoSlot;
 }
 
 session::Attached Engines::attach(session::SessionId id, const session::Attach& request) {
@@ -189,7 +190,7 @@ SlotId Engines::claimable(const Ticket* ticket, size_t& from, const Key& key, co
     from = i + 1;
     return c.slot;
   }
-  return held(key, engine.ns, engine.geometry);
+  return held(key, engine.ns, engine.geometry, 0);
 }
 
 session::Claimed Engines::claim(session::SessionId id, const session::Claim& request) {

@@ -17,8 +17,8 @@ class Engines final : public session::Handler {
   void serve(session::Server* server) { server_ = server; }
 
   const session::Attach* attachment(const std::string& engine, const Namespace&) const;
-  // The sealed slot of this key, if it is of this namespace and geometry.
-  SlotId held(const Key&, const Namespace&, const Geometry&) const;
+  // The sealed slot of this key, if it is of this namespace and geometry and has so many tokens (0: any number).
+  SlotId held(const Key&, const Namespace&, const Geometry&, uint32_t tokens) const;
   // A live ticket that names this engine as the one who fills; else null and the code to answer with.
   Ticket* ticket_to_fill(const session::Attach&, const TicketId&, int32_t& code);
   void push(const Ticket&);

@@ -33,7 +33,7 @@ session::Slot Fills::begin(session::SessionId session, const session::Attach& en
     if (ticket == nullptr) return status(code);
     return begin_for(*ticket, session, engine, request);
   }
-  if (parts_.engines->held(request.key, engine.ns, engine.geometry) != kNoSlot) return status(BATON_HELD);
+  if (parts_.engines->held(request.key, engine.ns, engine.geometry, request.tokens) != kNoSlot) return status(BATON_HELD);
   const SlotId slot = reserve(engine, request);
   if (slot == kNoSlot) return status(BATON_ERR_FULL);
   return start(slot, session, request, engine.geometry);

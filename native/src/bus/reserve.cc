@@ -50,7 +50,7 @@ void Tickets::grant(const Ticket& ticket) {
 
 bool Tickets::hold(Ticket& ticket, uint32_t chunk) {
   TicketChunk& c = ticket.chunks[chunk];
-  const SlotId slot = parts_.engines->held(c.chunk.key, ticket.ns, ticket.geometry);
+  const SlotId slot = parts_.engines->held(c.chunk.key, ticket.ns, ticket.geometry, c.chunk.tokens);
   if (slot == kNoSlot) return false;
   parts_.arena.pin(slot);
   c.slot = slot;

@@ -267,3 +267,21 @@ TEST_CASE("a replayed old ticket writes nothing, whoever sends it") {
   CHECK(right == 2);
   CHECK(n.b.at_baseline());
 }
+
+TEST_CASE("a chunk that stands under a ticket's key with another number of tokens is not taken for the ticket's") {
+  BusPair n;
+  Prompt shorter(1, 1);
+  shorter.chunks[0].tokens = 20;
+  REQUIRE(n.p->keep(shorter) == BATON_OK);
+  const Prompt prompt(1, 1);
+  const Granted opened = n.open(prompt);
+  REQUIRE(opened.granted);
+  const Granted expected = n.expect(prompt, opened);
+  CHECK(expected.need == std::vector<uint8_t>{1});
+  CHECK(n.p->prefill(prompt) == BATON_OK);
+  REQUIRE(n.d->poll_until_landed(prompt) == BATON_OK);
+  uint32_t right = 0;
+  CHECK(n.d->load(prompt, true, right) == BATON_OK);
+  CHECK(right == 1);
+  n.settle_and_check_baseline(prompt);
+}

@@ -297,11 +297,13 @@ export class Store {
     return this.#quiescing.length;
   }
 
-  held(key: string, namespace: string, geometry: Geometry): number {
+  /** The sealed slot of this key, if it is of this namespace and geometry and has so many tokens (0: any number). */
+  held(key: string, namespace: string, geometry: Geometry, tokens: number): number {
     const id = this.find(key);
     if (id === NO_SLOT) return NO_SLOT;
     const slot = this.slot(id);
-    return slot.namespace === namespace && sameGeometry(slot.geometry, geometry) ? id : NO_SLOT;
+    const same = slot.namespace === namespace && sameGeometry(slot.geometry, geometry);
+    return same && (tokens === 0 || slot.tokens === tokens) ? id : NO_SLOT;
   }
 
   #recover(): void {

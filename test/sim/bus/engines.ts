@@ -137,7 +137,7 @@ export class Engines {
         slot = ticket.chunk(own).slot;
         from = own + 1;
       } else {
-        slot = store.held(key, session.engine.space, session.engine.geometry);
+        slot = store.held(key, session.engine.space, session.engine.geometry, 0);
       }
       if (slot === NO_SLOT) break;
       store.pin(slot);

@@ -51,7 +51,9 @@ export class Fills {
         ? status(found.code)
         : this.#beginFor(found.ticket, session, engine, request);
     }
-    if (store.held(request.key, engine.space, engine.geometry) !== NO_SLOT) return status(CODE.held);
+    const { geometry } = engine;
+    const held = store.held(request.key, engine.space, geometry, request.tokens);
+    if (held !== NO_SLOT) return status(CODE.held);
     const slot = this.#reserve(engine, request);
     return slot === NO_SLOT ? status(CODE.full) : this.#start(slot, session, engine, request);
   }

@@ -87,7 +87,7 @@ export class Tickets {
   /** Pins the chunk if the arena has it sealed. */
   hold(ticket: Ticket, i: number): boolean {
     const chunk = ticket.chunk(i);
-    const slot = this.#parts.store.held(chunk.key, ticket.namespace, ticket.geometry);
+    const slot = this.#parts.store.held(chunk.key, ticket.namespace, ticket.geometry, chunk.tokens);
     if (slot === NO_SLOT) return false;
     this.#parts.store.pin(slot);
     chunk.slot = slot;
