@@ -42,7 +42,7 @@ enum class ChunkEvent : uint8_t { stored = 1, removed = 2 };
 class Arena {
  public:
   // Creates the file or takes an existing one over: lock, incarnation + 1, sealed slots kept, the others quiescing
-  // until their writer's process is gone. On failure null and `error` says what to do.
+  // until their writer's process is gone or has confirmed. On failure null and `error` says what to do.
   static std::unique_ptr<Arena> open(const ArenaOptions&, std::string& error,
                                      const Processes& = Processes::system());
   virtual ~Arena() = default;
@@ -67,6 +67,8 @@ class Arena {
   virtual void quiesced(SlotId) = 0;
   // Frees every quiescing slot whose writer's process is gone; reserve() does so itself when it needs room.
   virtual void reap() = 0;
+  // A process writes no more to slots that an earlier incarnation gave it.
+  virtual void confirmed(int32_t writer_pid) = 0;
 
   virtual SlotId find(const Key&) = 0;           // sealed slot of this key, touched as most recently used, or kNoSlot
   virtual void pin(SlotId) = 0;

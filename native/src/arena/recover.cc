@@ -5,7 +5,8 @@
 
 namespace baton::arena {
 
-// Sealed chunks are kept; a slot that an engine may still be writing to waits for that process; all else is free.
+// Sealed chunks are kept; a slot that an engine may still be writing to waits for that process to end or to confirm; all
+// else is free.
 // A record that cannot be true is freed, so a damaged file costs cache hits and nothing more.
 void Store::recover() {
   std::vector<SlotId> found;
@@ -50,6 +51,7 @@ bool Store::adopt(SlotId id, Slot& slot) {
       if (!writer_lives(slot) || !space_.take(id, slot.offset, slot.bytes)) return false;
       slot.state = SlotState::quiescing;
       slot.indexed = false;
+      slot.inherited = true;
       quiescing_.push_back(id);
       return true;
     default:

@@ -11,6 +11,7 @@ namespace baton::arena {
 struct Slot {
   SlotState state = SlotState::free;
   bool indexed = false;
+  bool inherited = false;       // not sealed when this incarnation took it over
   uint32_t generation = 0, tokens = 0, pins = 0;
   int32_t writer = 0;           // pid, 0 = the service
   uint64_t writer_start = 0;

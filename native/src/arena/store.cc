@@ -137,6 +137,13 @@ void Store::reap() {
   }
 }
 
+void Store::confirmed(int32_t writer_pid) {
+  const std::vector<SlotId> waiting = quiescing_;
+  for (const SlotId id : waiting) {
+    if (slots_[id].inherited && slots_[id].writer == writer_pid) quiesced(id);
+  }
+}
+
 SlotId Store::find(const Key& key) {
   const std::optional<SlotId> id = directory_.find(key);
   if (!id) return kNoSlot;

@@ -29,6 +29,7 @@ class Store final : public Arena {
   void abandon(SlotId, bool writer_may_write) override;
   void quiesced(SlotId) override;
   void reap() override;
+  void confirmed(int32_t writer_pid) override;
 
   SlotId find(const Key&) override;
   void pin(SlotId) override;

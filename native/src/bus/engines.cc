@@ -266,6 +266,12 @@ void Engines::corrupt(session::SessionId, const session::Corrupt& message) {
   parts_.publish_soon();
 }
 
+void Engines::quiesced(session::SessionId id, const session::Quiesced& message) {
+  if (message.before < parts_.arena.incarnation()) return;
+  parts_.arena.confirmed(sessions_.at(id).engine.pid);
+  parts_.publish_soon();
+}
+
 void Engines::ended(session::SessionId id) {
   const auto it = sessions_.find(id);
   if (it == sessions_.end()) return;

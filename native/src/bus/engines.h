@@ -34,6 +34,7 @@ class Engines final : public session::Handler {
   void release(session::SessionId, const session::Release&) override;
   void scattered(session::SessionId, const session::Scattered&) override;
   void corrupt(session::SessionId, const session::Corrupt&) override;
+  void quiesced(session::SessionId, const session::Quiesced&) override;
   void ended(session::SessionId) override;
   void gone(session::SessionId) override;
 

@@ -1,4 +1,5 @@
 // The life of a client: attach, detach, and what it may be asked about itself.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include "base/limits.h"
 #include "base/version.h"
 #include "capi/client.h"
+#include "capi/lives.h"
 
 namespace baton::capi {
 
@@ -79,10 +81,13 @@ int attach(const baton_attach_options* options, baton_client** out, std::string&
     error = "the arena's size is not what the service says: restart the transfer service";
     return BATON_ERR_PROTOCOL;
   }
+  struct stat file {};
+  if (::fstat(attachment.arena.get(), &file) == 0) client->device = file.st_dev, client->inode = file.st_ino;
   client->session = std::move(attachment.client);
   client->geometry = geometry;
   client->ns = request.ns;
   client->incarnation = attachment.answer.incarnation;
+  begin_life(*client);
   *out = client.release();
   return BATON_OK;
 }
@@ -113,7 +118,9 @@ int baton_attach(const baton_attach_options* options, baton_client** out, char* 
   });
 }
 
-void baton_detach(baton_client* client) { delete client; }
+void baton_detach(baton_client* client) {
+  if (client) capi::end_life(std::unique_ptr<baton_client>(client));
+}
 
 int baton_alive(baton_client* client) {
   if (!client) return BATON_ERR_ARGUMENT;

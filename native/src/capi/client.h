@@ -14,6 +14,7 @@ struct baton_client {
   baton::Geometry geometry;
   baton::Namespace ns{};
   uint64_t incarnation = 0;
+  uint64_t device = 0, inode = 0;  // of the arena's file
   std::atomic<uint64_t> gathered_bytes{0}, scattered_bytes{0}, digest_failures{0};
 };
 

@@ -18,7 +18,8 @@ static_assert(kHeadBytes + 64 + kLongestList <= limits::kSessionFrameBytesMax, "
 static_assert(std::is_same_v<std::variant_alternative_t<size_t(Type::attach) - 1, Message>, Attach>);
 static_assert(std::is_same_v<std::variant_alternative_t<size_t(Type::slot) - 1, Message>, Slot>);
 static_assert(std::is_same_v<std::variant_alternative_t<size_t(Type::failed) - 1, Message>, Failed>);
-static_assert(std::variant_size_v<Message> == size_t(Type::failed));
+static_assert(std::is_same_v<std::variant_alternative_t<size_t(Type::quiesced) - 1, Message>, Quiesced>);
+static_assert(std::variant_size_v<Message> == size_t(Type::quiesced));
 
 bool name_ok(const std::string& name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
@@ -93,6 +94,7 @@ void fields(auto& io, Is<Scattered> auto& m) {
 }
 void fields(auto& io, Is<Corrupt> auto& m) { io.numbers(m.slot, m.generation, m.stripe); }
 void fields(auto& io, Is<Failed> auto& m) { io.numbers(m.status); }
+void fields(auto& io, Is<Quiesced> auto& m) { io.numbers(m.before); }
 
 // Requests and answers carry a request number, one-way messages carry none, `ticket` is both.
 bool request_fits(Type type, uint32_t request) {
@@ -105,6 +107,7 @@ bool request_fits(Type type, uint32_t request) {
     case Type::release:
     case Type::scattered:
     case Type::corrupt:
+    case Type::quiesced:
       return request == 0;
     default:
       return request != 0;

@@ -25,7 +25,8 @@ enum class Type : uint16_t {
   release = 14,
   scattered = 15,
   corrupt = 16,                    // a scatter found a wrong digest
-  failed = 17                      // answer: status only
+  failed = 17,                     // answer: status only
+  quiesced = 18                    // this process writes nothing more to what lives of the service before this one gave it
 };
 
 struct Attach { uint32_t abi; int32_t pid; std::string engine; Namespace ns; Geometry geometry; };
@@ -47,9 +48,10 @@ struct Release { uint64_t claim; };
 struct Scattered { TicketId ticket; std::vector<uint64_t> stamps_ns; };
 struct Corrupt { uint32_t slot, generation, stripe; };
 struct Failed { int32_t status; };
+struct Quiesced { uint64_t before; };
 
 using Message = std::variant<Attach, Attached, Accept, Accepted, Watch, Ticket, Forget, Fill, Slot, Abandon, Announce,
-                             Claim, Claimed, Release, Scattered, Corrupt, Failed>;
+                             Claim, Claimed, Release, Scattered, Corrupt, Failed, Quiesced>;
 
 struct Frame { uint32_t request = 0; Message message; };
 

@@ -162,6 +162,7 @@ class UnixServer final : public Server {
     if (const auto* m = std::get_if<Release>(&frame.message)) return handler_.release(id, *m), true;
     if (const auto* m = std::get_if<Scattered>(&frame.message)) return handler_.scattered(id, *m), true;
     if (const auto* m = std::get_if<Corrupt>(&frame.message)) return handler_.corrupt(id, *m), true;
+    if (const auto* m = std::get_if<Quiesced>(&frame.message)) return handler_.quiesced(id, *m), true;
     return false;  // an answer: only the service answers
   }
 

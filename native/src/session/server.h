@@ -31,6 +31,7 @@ class Handler {
   virtual void release(SessionId, const Release&) = 0;
   virtual void scattered(SessionId, const Scattered&) = 0;
   virtual void corrupt(SessionId, const Corrupt&) = 0;
+  virtual void quiesced(SessionId, const Quiesced&) = 0;
   // Called once for every session that was attached, whatever ended it: no message of it comes any more.
   virtual void ended(SessionId) = 0;
   // After that: the engine has closed its end, so nobody reads or writes what was given to this session. Not called when

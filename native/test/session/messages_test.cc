@@ -30,6 +30,7 @@ uint32_t request_for(size_t type) {
     case Type::release:
     case Type::scattered:
     case Type::corrupt:
+    case Type::quiesced:
       return 0;
     default:
       return 77;
@@ -164,7 +165,7 @@ TEST_CASE("an unknown type, a set reserved field and a misplaced request number 
     return bytes;
   };
   CHECK(decode_exact(head(0, 0, 1)).malformed);
-  CHECK(decode_exact(head(18, 0, 1)).malformed);
+  CHECK(decode_exact(head(19, 0, 0)).malformed);
   CHECK(decode_exact(head(1, 1, 1)).malformed);
   CHECK(decode_exact(head(uint16_t(Type::fill), 0, 0)).malformed);
   CHECK(decode_exact(head(uint16_t(Type::announce), 0, 1)).malformed);

@@ -80,6 +80,7 @@ void set(Random& r, Scattered& m) {
 }
 void set(Random& r, Corrupt& m) { numbers(r, m.slot, m.generation, m.stripe); }
 void set(Random& r, Failed& m) { number(r, m.status); }
+void set(Random& r, Quiesced& m) { number(r, m.before); }
 
 template <size_t... I>
 Message nth(Random& random, size_t index, std::index_sequence<I...>) {

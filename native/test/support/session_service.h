@@ -45,6 +45,7 @@ class ScriptedHandler : public session::Handler {
   void release(session::SessionId id, const session::Release& m) override { came(id, m); }
   void scattered(session::SessionId id, const session::Scattered& m) override { came(id, m); }
   void corrupt(session::SessionId id, const session::Corrupt& m) override { came(id, m); }
+  void quiesced(session::SessionId, const session::Quiesced&) override {}
   void ended(session::SessionId) override;
   void gone(session::SessionId) override;
 
