@@ -1,5 +1,6 @@
 // A Baton process as a child: started with a configuration of its own, known by its ready line, ended by pid.
 import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { BatonError } from '#core/errors.ts';
@@ -16,10 +17,14 @@ export interface ChildOptions {
   signal?: AbortSignal;
   /** Receives the child's stderr, line by line. */
   onLog: (line: string) => void;
+  /** Takes its stderr in place of `onLog`. */
+  logFile?: string;
 }
 
 export interface Child {
   pid: number;
+  /** Until its end is known here. */
+  readonly alive: boolean;
   /** Fields of the ready line. */
   ready: Record<string, unknown>;
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
@@ -31,14 +36,16 @@ export interface Child {
 /** Starts one process and waits for its ready line; `start_failed` with its last words otherwise, once it is gone. */
 export async function startChild(options: ChildOptions): Promise<Child> {
   options.signal?.throwIfAborted();
+  const log = options.logFile === undefined ? null : openSync(options.logFile, 'a');
   const child = spawn(
     process.execPath,
     [MAIN, options.command, '--config', options.configFile, '--watch-stdin'],
     {
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', log ?? 'pipe'],
       env: { ...process.env, ...options.env },
     },
   );
+  if (log !== null) closeSync(log);
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     // Closed: its last words have been read too.
     child.once('close', (code, signal) => {
@@ -46,21 +53,27 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     });
   });
   const lastWords: string[] = [];
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    lastWords.push(line);
-    if (lastWords.length > 10) lastWords.shift();
-    options.onLog(line);
-  });
+  if (child.stderr !== null) {
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      lastWords.push(line);
+      if (lastWords.length > 10) lastWords.shift();
+      options.onLog(line);
+    });
+  }
   const ready = await readyLine(child, exited, options, lastWords);
+  const alive = (): boolean => child.exitCode === null && child.signalCode === null;
   return {
     pid: child.pid ?? 0,
     ready,
     exited,
+    get alive() {
+      return alive();
+    },
     signal: (signal) => {
       child.kill(signal);
     },
     async stop(graceMs) {
-      if (child.exitCode !== null || child.signalCode !== null) return;
+      if (!alive()) return;
       child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
       await exited;

@@ -26,6 +26,10 @@ export interface ClusterSpec {
   env?: Record<string, string>;
   log?: string;
   onLog?: (process: string, line: string) => void;
+  /** Takes the log of all processes in place of `onLog`. */
+  logFile?: string;
+  /** Where the router reaches an engine or a service; by default where that listens. */
+  reach?: (name: string, address: string) => Promise<string>;
   /** Bound of one process's start. */
   readyMs?: number;
   /** Ends the start: whatever has been started is ended, and nothing is left. */
@@ -96,6 +100,7 @@ export async function startCluster(spec: ClusterSpec): Promise<Cluster> {
         readyMs: spec.readyMs ?? READY_MS,
         signal,
         onLog,
+        ...(spec.logFile === undefined ? {} : { logFile: spec.logFile }),
       });
       const member = {
         name,
@@ -147,11 +152,20 @@ export async function startCluster(spec: ClusterSpec): Promise<Cluster> {
     const engines = spec.engines.map(({ name }) => entry(name).member);
     let router: Member | null = null;
     if (spec.router !== null) {
-      const behind = spec.engines.flatMap((e, i) => (e.node === null ? [] : [{ e, url: engines[i]?.url }]));
+      const reach = spec.reach ?? ((_name, address) => Promise.resolve(address));
+      const attached = spec.engines.flatMap((e, i) =>
+        e.node === null ? [] : [{ e, url: engines[i]?.url ?? '' }],
+      );
+      const behind = await Promise.all(
+        attached.map(async ({ e, url }) => ({ e, url: await reach(e.name, url) })),
+      );
+      const reached = await Promise.all(
+        services.map(async (s) => ({ ...s, url: await reach(s.name, s.url) })),
+      );
       const models = [...new Set(behind.map(({ e }) => modelOf(e)))];
       const section = {
         port: 0, admin: { port: 0 },
-        services: serviceEntries(services),
+        services: serviceEntries(reached),
         engines: behind.map(({ e, url }) => ({ name: e.name, url, node: e.node, role: e.role, model: modelOf(e), ...e.entry })),
         models: models.map((name) => ({ name, ...MODEL_FILES(name) })), ...spec.router,
       }; // prettier-ignore

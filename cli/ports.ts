@@ -1,12 +1,31 @@
 // Ports of loopback that nobody listens at, for a process that is to come back at its address.
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 
-/** All are held until the last is known: no two are the same. */
+// Below the range from which the kernel gives ports to whoever asks for any, so that nobody gets one of these while its process
+// is away. Each process of ours begins in a part of its own and goes on from there.
+const FIRST = 10_000;
+const PART = 64;
+let given = 0;
+
+/** All are held until the last is known. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  const above = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s/)[0]);
+  const range = above - FIRST;
+  const servers: Server[] = [];
+  const ports: number[] = [];
+  for (let tried = 0; ports.length < count && tried < range; tried++) {
+    const port = FIRST + ((process.pid * PART + given++) % range);
+    const server = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch {
+      continue; // somebody has it
+    }
+    servers.push(server);
+    ports.push(port);
+  }
   await Promise.all(servers.map((server) => once(server.close(), 'close')));
   return ports;
 }

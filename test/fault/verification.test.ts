@@ -31,7 +31,7 @@ describe.each([true, false])('verification on: %s', (verify) => {
 
   beforeAll(async () => {
     cluster = await deploy({
-      proxied: true,
+      proxied: ['b'],
       env: hooksEnv(verify),
       engines: [
         { name: 'prefill-0', role: 'prefill', node: 'a', settings: {} },

@@ -26,7 +26,7 @@ let tamper: Tamper = pass;
 
 beforeAll(async () => {
   cluster = await deploy({
-    proxied: true,
+    proxied: ['b'],
     engines: [
       { name: 'prefill-0', role: 'prefill', node: 'a', settings: {} },
       { name: 'decode-0', role: 'decode', node: 'b', settings: {} },

@@ -5,7 +5,6 @@ import type { Cluster, EngineSpec } from '#cli/cluster.ts';
 import { ask, deploy, promptOf, rightAnswer, untilBaseline } from '#test/support/deployment.ts';
 import { untilJourney } from '#test/support/journey.ts';
 import { metricAt } from '#test/support/metrics.ts';
-import { freePorts } from '#cli/ports.ts';
 import { untilReady } from '#cli/ready.ts';
 import { until } from '#test/support/ready.ts';
 
@@ -22,8 +21,7 @@ afterEach(async () => {
 });
 
 async function start(engines: EngineSpec[]): Promise<Cluster> {
-  const [a = 0, b = 0] = await freePorts(2);
-  return (cluster = await deploy({ engines: [...engines, alone], ports: { a, b } }));
+  return (cluster = await deploy({ engines: [...engines, alone] }));
 }
 
 const transferMetric = (made: Cluster, node: string, name: string): Promise<number> =>

@@ -4,6 +4,7 @@ import { startCluster, type Cluster, type EngineSpec } from '#cli/cluster.ts';
 import { seededRandom } from '#core/random.ts';
 import { complete, type Asked } from './complete.ts';
 import { metricSum } from './metrics.ts';
+import { freePorts } from '#cli/ports.ts';
 import { untilReady } from '#cli/ready.ts';
 import { until } from './ready.ts';
 
@@ -17,52 +18,77 @@ export interface DeployOptions {
   engine?: Record<string, unknown>;
   router?: Record<string, unknown>;
   nodes?: string[];
-  /** The target's lane goes over a proxy on 127.0.0.2. */
-  proxied?: boolean;
+  /** Transfer settings of single nodes. */
+  ofNode?: Record<string, Record<string, unknown>>;
+  /** Nodes whose lanes are reached over a proxy on 127.0.0.2. */
+  proxied?: readonly string[];
   env?: Record<string, string>;
-  /** Control ports of services by node, for those that are to be restarted; any port otherwise. */
-  ports?: Record<string, number>;
+  log?: string;
+  logFile?: string;
+  reach?: (name: string, address: string) => Promise<string>;
 }
 
-/** Prefill on node a, decode on node b, one alone: `synthetic`, whose answer depends on every KV byte. */
+/**
+ * Prefill on node a, decode on node b, one alone: `synthetic`, whose answer depends on every KV byte. Whoever is started again
+ * comes back at its address.
+ */
 export async function deploy(options: DeployOptions = {}): Promise<Cluster> {
   const settings = { model: 'synthetic', pages: 1024, max_model_len: 8192, ...options.engine };
+  const nodes = options.nodes ?? ['a', 'b'];
   const engines = options.engines ?? [
     { name: 'prefill-0', role: 'prefill', node: 'a', settings: {} },
     { name: 'decode-0', role: 'decode', node: 'b', settings: {} },
     { name: 'alone', role: 'both', node: null, settings: {} },
   ];
+  const ports = await freePorts(3 * nodes.length + engines.length + 2);
+  const port = (): number => ports.pop() ?? 0;
   const cluster = await startCluster({
-    nodes: (options.nodes ?? ['a', 'b']).map((name) => ({
+    nodes: nodes.map((name) => ({
       name,
       settings: {
         arena: { bytes: 64 << 20, slots_max: 2048 },
+        port: port(),
+        admin: { port: port() },
+        ...options.transfer,
+        ...options.ofNode?.[name],
         lane: {
           silence_ms: 1000,
-          ...(options.proxied === true && name === 'b' ? { advertise: '127.0.0.2' } : {}),
+          port: port(),
+          ...(options.proxied?.includes(name) === true ? { advertise: '127.0.0.2' } : {}),
         },
-        port: options.ports?.[name] ?? 0,
-        ...options.transfer,
       },
     })),
-    engines: engines.map((engine) => ({ ...engine, settings: { ...settings, ...engine.settings } })),
+    engines: engines.map((engine) => ({
+      ...engine,
+      settings: { ...settings, port: port(), ...engine.settings },
+    })),
     router: {
+      port: port(),
+      admin: { port: port() },
       placement: { mode: 'disaggregated' },
       timeouts: {
         request_ms: 30_000,
         handoff_idle_ms: 4000,
         first_token_ms: 8000,
+        stream_idle_ms: 4000,
         lease_ms: 3000,
         drain_ms: 2000,
       },
       tenants: [TENANT, OTHER].map(({ name, secret, key }) => ({ name, secret, keys: [sha256(key)] })),
       ...options.router,
     },
-    log: 'silent',
-    ...(options.env === undefined ? {} : { env: options.env }),
+    log: options.log ?? 'silent',
+    ...pick(options, 'env', 'logFile', 'reach'),
   });
   await untilReady(cluster.routerUrl);
   return cluster;
+}
+
+/** The options of these names that are set. */
+function pick<K extends keyof DeployOptions>(options: DeployOptions, ...names: K[]): Pick<DeployOptions, K> {
+  return Object.fromEntries(
+    names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
+  ) as Pick<DeployOptions, K>;
 }
 
 let asked = 0;

@@ -6,6 +6,7 @@ type Routed = Readonly<{ adminUrl: string }>;
 
 export interface Journey {
   code: string | null;
+  first_token_ms: number | null;
   stages: { stage: string; attempt: number; end_ms: number | null }[];
   attempts: { kind: string | null; prefill: string | null; decode: string | null; error: string | null }[];
   ticket: { id: string; state: string; chunks_landed: number; chunks_needed: number } | null;
