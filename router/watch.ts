@@ -19,8 +19,8 @@ export class Watch {
   }
 
   /** Requests that have not ended. */
-  get size(): number {
-    return this.live.size;
+  get requests(): ReadonlySet<RequestContext> {
+    return this.live;
   }
 
   add(ctx: RequestContext): void {

@@ -113,6 +113,8 @@ export class Answer implements Reader {
     let text = '';
     let done = false;
     let error: string | null = null;
+    if (events[0]?.includes('"error"') === true)
+      this.#violation(`${id}: a 200 whose first event is an error (invariant 5)`);
     for (const event of events) {
       const data = event.replace(/^data: /, '');
       if (done || error !== null)

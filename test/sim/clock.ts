@@ -25,11 +25,14 @@ export class Timeline {
     return this.at(this.now + ms, work);
   }
 
-  /** Runs the next event; false: there is none until then. */
+  /** Runs the next event; false: there is none until then, and it is then. */
   step(until: number): boolean {
     for (;;) {
       const next = this.#heap[0];
-      if (next === undefined || next.at > until) return false;
+      if (next === undefined || next.at > until) {
+        this.now = Math.max(this.now, until);
+        return false;
+      }
       this.#pop();
       if (next.work === null) continue;
       this.now = next.at;

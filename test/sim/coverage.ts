@@ -1,11 +1,17 @@
 // What a run of many seeds must have met: a fault kind or an end that never occurs is a simulation that does not test it.
-import { FAULTS } from './faults.ts';
+import { FAULT_NAMES } from './faults/plan.ts';
 
 export const COVERAGE_SEEDS_MIN = 100;
 
 export const MUST_OCCUR: readonly string[] = [
-  ...Object.keys(FAULTS).map((kind) => `fault: ${kind}`),
-  'fault: clock of another speed',
+  ...FAULT_NAMES.map((kind) => `fault: ${kind}`),
+  ...[
+    'delay',
+    'message sent again',
+    'clock of another speed',
+    'restart at the same address',
+    'late resume',
+  ].map((kind) => `fault: ${kind}`),
   ...['ok', 'error', 'interrupted', 'cut', 'left', 'refused'].map((kind) => `request: ${kind}`),
   ...['settled', 'aborted', 'expired', 'failed'].map((state) => `ticket: ${state}`),
 ];

@@ -28,8 +28,11 @@ export interface EngineParts {
   arrived(engine: string, body: LegBody, requestId: string): void;
 }
 
-/** How the next answer goes wrong. */
-export type Misbehaviour = 'status 500' | 'refuses' | 'error event' | 'ends early' | 'not OpenAI';
+/** How an answer goes wrong. */
+export const MISBEHAVIOURS = [
+  'status 500', 'refuses', 'error event', 'error first', 'ends early', 'not OpenAI',
+] as const; // prettier-ignore
+export type Misbehaviour = (typeof MISBEHAVIOURS)[number];
 
 export interface LegBody {
   prompt: number[];
@@ -42,6 +45,7 @@ export interface LegBody {
   } | null;
 }
 
+const ERROR_EVENT = 'data: {"error":{"message":"planned","code":500}}\n\n';
 const TEXTS = Array.from({ length: VOCAB }, (_, id) => Buffer.from(` ${id}`));
 
 export class EngineNode implements Listener {
@@ -49,7 +53,8 @@ export class EngineNode implements Listener {
   process: Process;
   engine: Engine;
   slow = 1;
-  misbehaves: Misbehaviour | null = null;
+  /** How the next answers go wrong, and how many. */
+  #misbehaves: { how: Misbehaviour; times: number } | null = null;
   /** Says at its health path that it is not well. */
   sick = false;
   /** Sessions of the living process, to be ended with it. */
@@ -72,6 +77,20 @@ export class EngineNode implements Listener {
   kill(): void {
     this.process.kill();
     for (const session of this.#sessions.splice(0)) session.end();
+  }
+
+  misbehave(how: Misbehaviour, times: number): void {
+    this.#misbehaves = { how, times };
+  }
+
+  behave(): void {
+    this.#misbehaves = null;
+  }
+
+  #mischief(): Misbehaviour | null {
+    const { how, times } = this.#misbehaves ?? { how: null, times: 0 };
+    this.#misbehaves = how === null || times <= 1 ? null : { how, times: times - 1 };
+    return how;
   }
 
   health(): number {
@@ -120,8 +139,7 @@ export class EngineNode implements Listener {
     const body = JSON.parse(exchange.body) as LegBody;
     const requestId = exchange.headers['x-request-id'] ?? '';
     this.parts.arrived(this.name, body, requestId);
-    const mischief = this.misbehaves;
-    this.misbehaves = null;
+    const mischief = this.#mischief();
     if (mischief === 'status 500' || mischief === 'refuses') {
       exchange.head(mischief === 'refuses' ? 400 : 500, 'application/json');
       await exchange.write('{"error":{"message":"model","type":"invalid_request_error","code":"planned"}}');
@@ -167,7 +185,8 @@ async function stream(exchange: Exchange, output: Output, mischief: Misbehaviour
   let begun = false;
   for (let deltas = await output.next(); deltas !== null; deltas = await output.next()) {
     if (!begun) exchange.head(200, 'text/event-stream');
-    if (mischief === 'not OpenAI') {
+    if (mischief === 'error first') await exchange.write(ERROR_EVENT);
+    if (mischief === 'not OpenAI' || mischief === 'error first') {
       exchange.end();
       return;
     }
@@ -176,8 +195,7 @@ async function stream(exchange: Exchange, output: Output, mischief: Misbehaviour
       await exchange.write(
         `data: ${JSON.stringify({ choices: [{ index: 0, text, finish_reason: finish }] })}\n\n`,
       );
-    if (mischief === 'error event')
-      await exchange.write('data: {"error":{"message":"planned","code":500}}\n\n');
+    if (mischief === 'error event') await exchange.write(ERROR_EVENT);
     if (mischief === 'error event' || mischief === 'ends early') {
       exchange.end();
       return;

@@ -19,6 +19,8 @@ export class LaneDriver {
   readonly #carrier: Network;
   readonly #processOf: (node: string) => Process | null;
   readonly #carried = new Map<LaneConnection, Carried>();
+  /** What is to go wrong with the next messages that it can go wrong with. */
+  #mischief: ((one: LaneConnection) => boolean)[] = [];
 
   constructor(carrier: Network, processOf: (node: string) => Process | null) {
     this.#carrier = carrier;
@@ -34,7 +36,17 @@ export class LaneDriver {
     return [...this.#carried.keys()].filter(({ state }) => state === 'up');
   }
 
+  /** Does it to the first lane, from now on, that it can be done to. */
+  next(work: (one: LaneConnection) => boolean): void {
+    this.#mischief.push(work);
+  }
+
+  calm(): void {
+    this.#mischief = [];
+  }
+
   #changed(connection: LaneConnection): void {
+    this.#mischief = this.#mischief.filter((work) => connection.state !== 'up' || !work(connection));
     if (connection.state === 'ended') {
       this.#carried.delete(connection);
       return;

@@ -31,20 +31,24 @@ export class MemoryUpstream implements Upstream {
   readonly #router: Process;
   readonly #connectMs: number;
   readonly #at: (origin: string) => { node: string; listener: () => Listener | null };
+  readonly #sending: (request: string) => void;
 
   constructor(
     network: Network,
     router: Process,
     connectMs: number,
     at: (origin: string) => { node: string; listener: () => Listener | null },
+    sending: (request: string) => void,
   ) {
     this.#network = network;
     this.#router = router;
     this.#connectMs = connectMs;
     this.#at = at;
+    this.#sending = sending;
   }
 
   send(origin: string, request: LegRequest, handler: LegHandler): Leg {
+    this.#sending(request.headers['x-request-id'] ?? '');
     const leg = new MemoryLeg(this.#network, request, handler);
     this.#connect(origin, (stream, listener) => {
       leg.connected(stream, listener);
@@ -197,6 +201,7 @@ class MemoryLeg implements Leg {
       headers,
       body,
       head: (status, contentType) => {
+        stream.answering = contentType === 'text/event-stream';
         stream.send('a', () => {
           this.#take(() => {
             this.#answered = true;

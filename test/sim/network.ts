@@ -5,13 +5,18 @@ import type { Process } from './process.ts';
 import type { Chance } from './random.ts';
 
 const RETRANSMIT_MS = 200;
+/** What TCP would never do to a stream does not last: what was held back arrives, a stream that lost something breaks. */
+const HELD_BACK_MS = 50;
+const LOST_MS = 1000;
 
 export class Network {
   readonly timeline: Timeline;
   readonly chance: Chance;
   /** Share of messages that are sent again by TCP. */
   loss = 0;
+  /** What happened to messages by chance. */
   lost = 0;
+  delayed = 0;
   /** By `from>to`: nothing gets there before that time. */
   readonly #blocked = new Map<string, number>();
   readonly #streams = new Set<Stream>();
@@ -37,7 +42,10 @@ export class Network {
     const { chance, timeline } = this;
     if (from === to) return timeline.now + chance.between(0.01, 0.05);
     let delay = chance.between(0.05, 0.5);
-    if (chance.chance(0.02)) delay += chance.between(1, 20);
+    if (chance.chance(0.02)) {
+      delay += chance.between(1, 20);
+      this.delayed++;
+    }
     if (chance.chance(this.loss)) {
       delay += RETRANSMIT_MS;
       this.lost++;
@@ -88,6 +96,8 @@ export class Stream {
   kind = '';
   /** Told once that the stream is gone; not the side that ended it. */
   readonly lost: Record<Side, (reason: string) => void> = { a: () => undefined, b: () => undefined };
+  /** An answer has begun to arrive over it. */
+  answering = false;
   /** A stream whose other end does not answer for so long is cut; null: nobody asks. */
   keepAliveMs: number | null = null;
   /** Changes what is sent next, once: duplicated, or held back behind the one after it. */
@@ -115,14 +125,23 @@ export class Stream {
   send(to: Side, work: () => void): void {
     if (!this.open) return;
     const { mischief } = this;
+    const { timeline } = this.#network;
     this.mischief = null;
-    if (mischief === 'lose') return;
+    if (mischief === 'lose') {
+      timeline.after(LOST_MS, () => { this.cut(); }); // prettier-ignore
+      return;
+    }
     if (mischief === 'reorder' && this.#swapped === null) {
       this.#swapped = { to, work };
+      timeline.after(HELD_BACK_MS, () => { this.#release(); }); // prettier-ignore
       return;
     }
     this.#carry(to, work);
     if (mischief === 'duplicate') this.#carry(to, work);
+    this.#release();
+  }
+
+  #release(): void {
     const swapped = this.#swapped;
     this.#swapped = null;
     if (swapped !== null) this.#carry(swapped.to, swapped.work);

@@ -6,13 +6,13 @@ import { publicHandler } from '#router/server.ts';
 import type { LinkFactory } from '#router/services.ts';
 import type { World } from '#router/world.ts';
 import { Connection } from '#transfer/connection.ts';
-import type { LinkEvents } from '#transfer/link.ts';
 import { controlDial, type ControlListener } from './control.ts';
 import { MemoryUpstream, type Listener } from './legs.ts';
 import type { SimLog } from './log.ts';
 import type { Network } from './network.ts';
 import type { Process } from './process.ts';
 import type { Chance } from './random.ts';
+import type { Seen } from './seen.ts';
 
 export interface RouterParts {
   config: Settings;
@@ -23,8 +23,8 @@ export interface RouterParts {
   spawn(): Process;
   service: (address: string) => ControlListener;
   engine: (origin: string) => { node: string; listener: () => Listener | null };
-  /** Sees what a link tells its router. */
-  watch: (node: string, events: LinkEvents) => LinkEvents;
+  /** Sees what goes in and out. */
+  seen: Seen;
 }
 
 export class RouterNode {
@@ -48,32 +48,36 @@ export class RouterNode {
     if (!this.process.alive) this.process = this.#start();
   }
 
+  /** A second process takes its address; the first is left as it is. */
+  replace(): void {
+    this.world = null;
+    this.handler = null;
+    this.process = this.#start();
+  }
+
   /** Who listens at its public address. */
   listening(): Process | null {
     return this.handler === null ? null : this.process;
   }
 
   #start(): Process {
-    const { config, key, network, chance, log, watch } = this.parts;
+    const { config, key, network, chance, log, seen } = this.parts;
     const process = this.parts.spawn();
     const { clock } = process;
     const { timeline } = network;
     const dial = controlDial(network, process, this.parts.service);
     const makeLink: LinkFactory = ({ node, address }, events) =>
-      new Connection(dial, {
+      seen.link(new Connection(dial, {
         node, address, router: config.router.name, keys: [key], clock, random: chance, log: log.logger('router'),
-        events: watch(node, events),
+        events: seen.events(node, events),
         turn: (work) => timeline.after(0.01, () => { process.deliver(work); }),
-      }); // prettier-ignore
-    const upstream = new MemoryUpstream(
-      network,
-      process,
-      config.router.timeouts.connect_ms,
-      this.parts.engine,
-    );
+      })); // prettier-ignore
+    const { connect_ms: connectMs } = config.router.timeouts;
+    const sending = (request: string): void => { seen.sending(request); }; // prettier-ignore
+    const upstream = new MemoryUpstream(network, process, connectMs, this.parts.engine, sending);
     const options = { keys: [key], log: log.logger('router'), clock, random: chance, makeLink, upstream };
     void startWorld(config, options).then(({ world }) => {
-      if (!process.alive) return;
+      if (!process.alive || this.process !== process) return;
       this.world = world;
       this.handler = publicHandler(world);
       log.add('router', 'listens');

@@ -5,6 +5,7 @@ import { namespaceDigest } from '#core/keys.ts';
 import { parseSettings } from '#core/schema.ts';
 import { settings as schema, type EngineSettings, type Settings } from '#core/settings.ts';
 import type { Model } from '#engines/reference/model.ts';
+import type { Mood } from './faults/plan.ts';
 import type { Chance } from './random.ts';
 import { CHUNK_TOKENS } from './workload.ts';
 
@@ -23,6 +24,7 @@ export const TENANTS = [
 type Role = 'prefill' | 'decode' | 'both';
 
 export interface Setup {
+  mood: Mood;
   nodes: string[];
   engines: { name: string; node: string; settings: EngineSettings }[];
   config: Settings;
@@ -39,7 +41,13 @@ const SHAPES: readonly (readonly Role[])[][] = [
   [['both'], ['both'], ['decode']],
 ];
 
+// As often as each stands here.
+const MOODS: readonly Mood[] = [
+  'all', 'all', 'all', 'all', 'all', 'all', 'engines', 'engines', 'network', 'calm', 'storm',
+]; // prettier-ignore
+
 export function setupOf(chance: Chance): Setup {
+  const mood = chance.pick(MOODS);
   const shape = chance.pick(SHAPES);
   const nodes = shape.map((_, i) => `n${i}`);
   const pages = chance.pick([48, 64, 128]);
@@ -55,7 +63,7 @@ export function setupOf(chance: Chance): Setup {
       engines: listed.map(({ name, node, role }) => ({ name, url: `http://${name}:80`, node, role, model: MODEL, kv_tokens: pages * PAGE_TOKENS })),
       models: [{ name: MODEL, max_model_len: MODEL_LEN }],
       placement: { mode: chance.chance(0.7) ? 'disaggregated' : 'auto', handoff_ms: chance.pick([1, 15]), prefill_tokens_per_s: 2000 },
-      limits: { requests: chance.pick([12, 64]), attempts: chance.whole(1, 3) },
+      limits: { requests: mood === 'storm' ? 64 : chance.pick([12, 64]), attempts: mood === 'storm' ? 3 : chance.whole(1, 3), in_flight_tokens: chance.pick([800, 1_000_000, 1_000_000]) },
       timeouts: { request_ms: 15_000, connect_ms: 1000, handoff_idle_ms: 3000, first_token_ms: 5000, lease_ms: chance.pick([600, 2000]) },
     },
   }, 'simulation'); // prettier-ignore
@@ -71,7 +79,7 @@ export function setupOf(chance: Chance): Setup {
   const arenaBytes = Object.fromEntries(
     nodes.map((node) => [node, slots * 8192 * (chance.chance(0.2) ? 2 : 1)]),
   );
-  return { nodes, engines, config, model: modelOf(), arenaBytes, shareMax: chance.pick([0.5, 1]) };
+  return { mood, nodes, engines, config, model: modelOf(), arenaBytes, shareMax: chance.pick([0.5, 1]) };
 }
 
 function modelOf(): Model {

@@ -1,21 +1,26 @@
 // One deployment in one process: nodes with services and engines, a router, clients; everything from one seed.
-import { hex } from '#core/ids.ts';
-import type { LinkEvents } from '#transfer/link.ts';
+import { arenaFlaws } from './arena-check.ts';
 import { Answer, type Outcome } from './client.ts';
 import { run, Timeline } from './clock.ts';
 import { MemoryExchange } from './edge.ts';
-import { EngineNode, type LegBody } from './engine.ts';
+import { EngineNode } from './engine.ts';
+import { isEngines } from './faults/plan.ts';
+import { routerFlaws } from './invariants.ts';
 import { LaneDriver } from './lane-driver.ts';
 import { SimLog } from './log.ts';
 import { Network } from './network.ts';
+import { Oracle } from './oracle.ts';
 import { Process } from './process.ts';
 import { Chance } from './random.ts';
 import { RouterNode } from './router.ts';
+import { Seen } from './seen.ts';
 import { ServiceNode } from './service.ts';
 import { CLIENT_NODE, GEOMETRY, LANES, ROUTER_NODE, setupOf, TENANTS, type Setup } from './setup.ts';
 import type { Ask } from './workload.ts';
 
 const KEY = Buffer.alloc(32, 'cluster');
+/** All slots of all arenas are looked at after so many events. */
+const ARENAS_EVERY = 64;
 
 export class Sim {
   readonly timeline = new Timeline();
@@ -27,22 +32,25 @@ export class Sim {
   readonly services = new Map<string, ServiceNode>();
   readonly engines = new Map<string, EngineNode>();
   readonly router: RouterNode;
+  readonly seen: Seen;
+  readonly oracle: Oracle;
   readonly outcomes = new Map<string, Outcome>();
   readonly violations: string[] = [];
+  /** Nothing but engines has gone wrong so far. */
+  onlyEngines = true;
+  /** Processes that have been a router. */
+  routerLives = 0;
   /** For how long the router did not run, at most. */
   stoppedMs = 0;
   faults = 0;
   /** What happened, counted by kind: faults, ends of requests and tickets. */
-  readonly counts = new Map<string, number>();
-  /** By request: legs that arrived, by role. */
-  readonly legs = new Map<string, { prefill: number; decode: number }>();
+  readonly #counts = new Map<string, number>();
+  readonly #exchanges = new Map<string, MemoryExchange>();
   /** Asked of clients that nobody has answered yet. */
   readonly asking = new Set<Answer>();
   readonly #living = new Set<number>();
   readonly #client: Process;
   readonly #seed: number;
-  readonly #roots = new Map<string, number>();
-  readonly #reports = new Map<string, string>();
   #pids = 0;
 
   constructor(seed: number) {
@@ -53,6 +61,15 @@ export class Sim {
     this.lanes = new LaneDriver(this.network, (node) => this.services.get(node)?.process ?? null);
     this.#client = this.#spawn('client', CLIENT_NODE);
     const { nodes, arenaBytes, shareMax, engines, model, config } = this.setup;
+    const violation = (text: string): void => { this.violation(text); };
+    this.seen = new Seen({
+      log: this.log, violation, attemptsMax: config.router.limits.attempts, count: (what) => { this.count(what); },
+      answered: (request) => this.#exchanges.get(request)?.headersSent === true,
+      undisturbed: () => this.onlyEngines,
+    });
+    this.oracle = new Oracle({
+      secrets: TENANTS.map(({ secret }) => Buffer.from(secret, 'utf8')), namespace: model.namespace, lanes: LANES, violation,
+    });
     for (const node of nodes) this.services.set(node, new ServiceNode({
       node, key: KEY, arenaBytes: arenaBytes[node] ?? 0, shareMax, geometry: GEOMETRY, lanes: this.lanes.network,
       processes: { alive: (pid) => this.#living.has(pid) }, timeline: this.timeline, chance: new Chance(seed, node),
@@ -62,20 +79,23 @@ export class Sim {
       name, settings, model, chance: new Chance(seed, name), spawn: () => this.#spawn(name, node),
       attach: (options, process) => this.#service(node).attach(options, process.pid),
       service: () => this.#service(node).process,
-      arrived: (engine, body, id) => { this.#arrived(engine, body, id); },
+      arrived: (engine, body, id) => { this.seen.arrived(engine, body, id); },
     })); // prettier-ignore
     this.router = new RouterNode({
       config, key: KEY, network: this.network, chance: new Chance(seed, 'router'), log: this.log,
-      spawn: () => this.#spawn('router', ROUTER_NODE),
+      spawn: () => {
+        this.routerLives++;
+        return this.#spawn('router', ROUTER_NODE);
+      },
       service: (address) => this.#service(address.split(':')[0] ?? ''),
       engine: (origin) => {
         const engine = this.engine(new URL(origin).hostname);
         const { node } = engine.process;
         return { node, listener: () => (engine.process.alive ? engine : null) };
       },
-      watch: (node, events) => this.#watch(node, events),
-    }); // prettier-ignore
-  }
+      seen: this.seen,
+    });
+  } // prettier-ignore
 
   engine(name: string): EngineNode {
     const found = this.engines.get(name);
@@ -128,8 +148,28 @@ export class Sim {
     return true;
   }
 
-  count(what: string): void {
-    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  /** Faults are over: what waits for its turn to go wrong does not. */
+  calm(): void {
+    for (const engine of this.engines.values()) engine.behave();
+    for (const stream of this.network.open('control')) stream.mischief = null;
+    this.lanes.calm();
+  }
+
+  fault(name: string, what: string): void {
+    this.faults++;
+    this.onlyEngines &&= isEngines(name);
+    this.count(`fault: ${name}`);
+    this.log.add('FAULT', `${name}: ${what}`);
+  }
+
+  count(what: string, times = 1): void {
+    if (times > 0) this.#counts.set(what, (this.#counts.get(what) ?? 0) + times);
+  }
+
+  counted(): ReadonlyMap<string, number> {
+    this.count('fault: delay', this.network.delayed);
+    this.count('fault: message sent again', this.network.lost);
+    return this.#counts;
   }
 
   violation(text: string): void {
@@ -137,13 +177,23 @@ export class Sim {
     this.violations.push(text);
   }
 
-  /** Runs until then, or to the first violation. `each` after every event. */
+  /** Runs until then, or to the first violation. After every event what must hold is looked at, and `each` called. */
   run(until: number, each: () => void): Promise<void> {
     return run(this.timeline, until, () => {
+      this.#look();
       each();
       return this.violations.length > 0;
     });
   }
+
+  #look(): void {
+    const { world } = this.router;
+    if (world !== null) for (const flaw of routerFlaws(world, this.stoppedMs)) this.violation(flaw);
+    this.seen.tickets.atEveryStep();
+    if (this.timeline.events % ARENAS_EVERY !== 0) return;
+    for (const { node, arena } of this.services.values())
+      for (const flaw of arenaFlaws(arena, this.oracle, this.setup.model.namespace)) this.violation(`service ${node}: ${flaw}`);
+  } // prettier-ignore
 
   // ---- clients ----
 
@@ -183,6 +233,7 @@ export class Sim {
           });
         }
         const exchange = new MemoryExchange(stream, headersOf(ask), answer);
+        this.#exchanges.set(ask.id, exchange);
         const { handler } = this.router;
         stream.send('b', () => { handler?.(exchange, exchange); }); // prettier-ignore
         const body = bodyOf(ask);
@@ -191,57 +242,6 @@ export class Sim {
         stream.send('b', () => { exchange.arrived(body.subarray(half), true); }); // prettier-ignore
       },
     );
-  }
-
-  // ---- what is seen on the way ----
-
-  #arrived(engine: string, body: LegBody, id: string): void {
-    const baton = body.kv_transfer_params?.baton ?? null;
-    const role = baton?.role === 'prefill' ? 'prefill' : 'decode';
-    const legs = this.legs.get(id) ?? { prefill: 0, decode: 0 };
-    legs[role]++;
-    this.legs.set(id, legs);
-    this.log.add(
-      engine,
-      `${role} leg of ${id}${baton?.ticket == null ? '' : `, ticket ${baton.ticket.slice(0, 8)}`}`,
-    );
-    const { attempts } = this.setup.config.router.limits;
-    if (legs[role] > attempts)
-      this.violation(`${id}: ${legs[role]} ${role} legs, ${attempts} attempts (invariant 6)`);
-    for (const root of [body.cache_salt, baton?.root]) {
-      if (root === undefined) continue;
-      const owner = this.#roots.get(root) ?? body.seed;
-      this.#roots.set(root, owner);
-      if (owner !== body.seed)
-        this.violation(`${id}: a root of tenant ${owner} for tenant ${body.seed} (invariant 9)`);
-    }
-  }
-
-  #watch(node: string, events: LinkEvents): LinkEvents {
-    return {
-      ...events,
-      up: (info) => {
-        this.log.add('router', `link to ${node} up`);
-        events.up(info);
-      },
-      report: (report) => {
-        const id = hex(report.ticket);
-        const key = `${id} ${report.role}`;
-        this.log.add('router', `report ${id.slice(0, 8)} ${report.role} ${report.state} ${report.reason}`);
-        this.count(`ticket: ${report.state}`);
-        if (this.#reports.has(key)) this.violation(`ticket ${key}: two last words (invariant 4)`);
-        this.#reports.set(key, report.state);
-        events.report(report);
-      },
-      progress: (progress) => {
-        this.log.add('router', `progress ${hex(progress.ticket).slice(0, 8)} ${progress.role} ${progress.state} ${progress.chunksLanded}/${progress.chunksNeeded} ${progress.reason}`);
-        events.progress(progress);
-      },
-      down: (reason) => {
-        this.log.add('router', `link to ${node} down: ${reason}`);
-        events.down(reason);
-      },
-    }; // prettier-ignore
   }
 }
 

@@ -31,8 +31,9 @@ const TRACE: readonly Row[] = readFileSync(
   .split('\n')
   .map((line) => JSON.parse(line) as Row);
 
-export function workload(chance: Chance, from: number, ms: number): Ask[] {
-  const count = chance.whole(15, 45);
+/** `crowd`: many who ask for little. */
+export function workload(chance: Chance, from: number, ms: number, crowd: boolean): Ask[] {
+  const count = crowd ? chance.whole(75, 90) : chance.whole(15, 45);
   const first = chance.whole(0, TRACE.length - count);
   const bursts = chance.chance(0.3);
   const asks: Ask[] = [];
@@ -40,12 +41,16 @@ export function workload(chance: Chance, from: number, ms: number): Ask[] {
     const [, inputLength, outputLength, blocks] = TRACE[first + i] ?? [0, 1, 1, [0]];
     const at = bursts ? from + Math.floor(chance.unit() * 4) * (ms / 4) : from + chance.unit() * ms;
     const slow = chance.chance(0.1);
+    // Some have lost the beginning of their conversation: the same blocks after others.
+    const begins = blocks.length > 2 && chance.chance(0.12) ? 1 : 0;
+    const prompt = promptOf(blocks.slice(begins), inputLength - begins * TRACE_BLOCK);
+    const outputMax = chance.chance(0.25) ? 30 : 12;
     asks.push({
       id: `r${i}`,
       at: at + chance.unit() * 5,
-      tenant: chance.chance(0.8) ? 0 : 1,
-      prompt: promptOf(blocks, inputLength),
-      maxTokens: Math.min(12, Math.ceil(outputLength / 80)),
+      tenant: chance.chance(0.7) ? 0 : 1,
+      prompt,
+      maxTokens: Math.min(crowd ? 2 : outputMax, Math.ceil(outputLength / 80)),
       stream: chance.chance(0.7),
       leavesAfter: chance.chance(0.08) ? chance.between(1, 400) : null,
       readMs: slow ? chance.between(5, 120) : 0,
@@ -53,6 +58,23 @@ export function workload(chance: Chance, from: number, ms: number): Ask[] {
     });
   }
   return asks.sort((a, b) => a.at - b.at);
+}
+
+/** Asked once nothing happens any more: a prompt that nobody had, then the same again. */
+export function probes(at: number): Ask[] {
+  return [0, 1].flatMap((tenant) =>
+    ['first', 'second'].map((turn, i) => ({
+      id: `probe-${tenant}-${turn}`,
+      at: at + (2 * tenant + i) * 500,
+      tenant,
+      prompt: promptOf([-1 - tenant, -3 - tenant, -5 - tenant], 3 * TRACE_BLOCK - 64),
+      maxTokens: 3,
+      stream: true,
+      leavesAfter: null,
+      readMs: 0,
+      mode: 'disaggregated' as const,
+    })),
+  );
 }
 
 function promptOf(blocks: readonly number[], inputLength: number): number[] {

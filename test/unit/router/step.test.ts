@@ -22,7 +22,7 @@ describe('an event that cannot happen in the state a request is in', () => {
     expect(ctx.state).toBe('ended');
     expect(await defects()).toBe(1);
     expect(client.code).toBe('internal');
-    expect(rig.world.watch.size).toBe(0);
+    expect(rig.world.watch.requests.size).toBe(0);
   });
 
   test('does not let a stage run that has lost its way, whichever state it claims', async () => {
@@ -34,7 +34,7 @@ describe('an event that cannot happen in the state a request is in', () => {
       reached.leg().handler.data(Buffer.from('data: [DONE]\n\n'));
       reached.leg().end();
       await turn();
-      expect([state, rig.world.watch.size]).toEqual([state, 0]);
+      expect([state, rig.world.watch.requests.size]).toEqual([state, 0]);
       await rig.close();
     }
   });

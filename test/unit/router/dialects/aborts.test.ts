@@ -62,7 +62,7 @@ describe.each(cases.filter(waits))('%s: a request given up in %s', (dialect, whe
     await turn();
     const { admission, watch, pools } = rig.world;
     const { requests, bytes, tokens } = admission;
-    expect([requests.used, bytes.used, tokens.used, watch.size]).toEqual([0, 0, 0, 0]);
+    expect([requests.used, bytes.used, tokens.used, watch.requests.size]).toEqual([0, 0, 0, 0]);
     for (const { pendingTokens, promisedTokens, running } of pools.engines)
       expect([pendingTokens, promisedTokens, running]).toEqual([0, 0, 0]);
   });
