@@ -1,5 +1,6 @@
 // The one constructor of names: namespace, root, chunk keys (docs/wire.md §Names; golden vectors in test/fixtures).
 import { createHash, createHmac } from 'node:crypto';
+import { planted } from '#planted';
 import { KEY_BYTES } from './ids.ts';
 import { chunkTokenCounts, type Geometry } from './geometry.ts';
 
@@ -87,7 +88,7 @@ export function chunkKeys(root: Uint8Array, tokens: Uint32Array, chunkTokens: nu
   counts.forEach((count, i) => {
     const key = chunkKey(previous, tokens.subarray(start, start + count));
     keys.set(key, i * KEY_BYTES);
-    previous = key;
+    previous = planted('key_without_prefix') ? root : key;
     start += count;
   });
   return keys;

@@ -1,6 +1,7 @@
 // A request's journey: the one ordered list of its stages, and the one place that decides whether a failed attempt is placed
 // again.
 import { BatonError } from '#core/errors.ts';
+import { planted } from '#planted';
 import { answerAsEngine, answerError, clientError } from './api/errors.ts';
 import type { StageName } from './journeys.ts';
 import { ROUTER_LIMITS } from './limits.ts';
@@ -40,9 +41,10 @@ export interface RetryFacts {
  * made an engine work have the configured bound; a refused reservation costs little and has its own.
  */
 export function mayRetry(error: BatonError, facts: RetryFacts): boolean {
+  if (planted('retry_after_headers') && facts.headersSent) return facts.sentAttempts < facts.attemptsMax;
   if (facts.headersSent || !error.entry.retryable) return false;
   return facts.sentUpstream
-    ? facts.sentAttempts < facts.attemptsMax
+    ? facts.sentAttempts < facts.attemptsMax || planted('unbounded_retry')
     : facts.unsentAttempts < ROUTER_LIMITS.unsentAttemptsMax;
 }
 
@@ -84,7 +86,8 @@ async function runStages(ctx: RequestContext, world: World): Promise<void> {
       earlier = error;
       event = 'again';
     }
-  } while (stageOf(ctx.state) !== undefined);
+    // What may be placed again is for the table to say, also where the stage is over.
+  } while (event === 'again' || stageOf(ctx.state) !== undefined);
 }
 
 /** Gives the attempt up; true: place again. */

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '#core/clock.ts';
 import { hex } from '#core/ids.ts';
 import type { Logger } from '#core/log.ts';
 import type { EngineEntry } from '#core/settings.ts';
+import { planted } from '#planted';
 import { baseOf } from './edge/base.ts';
 import type { Upstream } from './edge/contract.ts';
 import { ROUTER_LIMITS } from './limits.ts';
@@ -72,7 +73,7 @@ export class Engine implements EngineView {
   get freeTokens(): number {
     const size = this.kvTokens;
     const unused = Math.floor(size * (1 - (this.load?.kvUsage ?? 0)));
-    return Math.min(size - this.promised.tokens, unused);
+    return planted('room_promised_twice') ? unused : Math.min(size - this.promised.tokens, unused);
   }
 
   get freeSequences(): number {

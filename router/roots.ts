@@ -1,6 +1,7 @@
 // Roots of prompts, computed once per tenant and namespace; a request with a cache salt of its own has a root of its own.
 import { hex } from '#core/ids.ts';
 import { rootOf } from '#core/keys.ts';
+import { planted } from '#planted';
 import { ROUTER_LIMITS } from './limits.ts';
 import type { Tenant } from './tenants.ts';
 
@@ -16,7 +17,7 @@ export class Roots {
   private readonly unsalted = new Map<string, Root>();
 
   of(tenant: Tenant, namespaceHex: string | null, salt: string): Root {
-    const id = `${tenant.name} ${namespaceHex ?? ''}`;
+    const id = `${planted('tenant_left_out') ? '' : tenant.name} ${namespaceHex ?? ''}`;
     const known = salt === '' ? this.unsalted.get(id) : undefined;
     if (known !== undefined) return known;
     const namespace = namespaceHex === null ? NO_NAMESPACE : Buffer.from(namespaceHex, 'hex');

@@ -2,6 +2,7 @@
 import { hex } from '#core/ids.ts';
 import type { Clock } from '#core/clock.ts';
 import { BatonError, ERRORS, type ErrorCode } from '#core/errors.ts';
+import { planted } from '#planted';
 import { ROUTER_LIMITS } from './limits.ts';
 import type { Progress, Report, TicketRole } from './link.ts';
 
@@ -116,8 +117,10 @@ export class Tickets {
     }
     if (progress.reason !== '') ticket.reason = progress.reason;
     ticket.onProgress?.();
+    const some = planted('one_chunk_for_all') && progress.chunksLanded > 0;
+    const all = progress.state === 'landed' || progress.state === 'claimed';
     if (ENDED.has(progress.state)) ticket.fail(ended(progress), progress.role);
-    else if (progress.role !== 'source' && (progress.state === 'landed' || progress.state === 'claimed')) {
+    else if (progress.role !== 'source' && (all || some)) {
       if (ticket.landed) return;
       ticket.landed = true;
       ticket.onLanded?.();

@@ -7,10 +7,13 @@ const script = (name, ...command) => ({ name, command: [node, ...command] });
 const native = (sanitize) => script(`native ${sanitize}`, 'scripts/native-test.mjs', '--sanitize', sanitize);
 const exists = (path) => existsSync(join(root, path));
 
+const sim = (...args) => script('sim', 'test/sim/main.ts', ...args);
+
 export const testSteps = [
   script('apt', 'scripts/apt.mjs'),
   ...(hasFile('proto', /\.proto$/) ? [script('proto', 'scripts/gen-proto.mjs', '--check')] : []),
   vitest('unit'),
+  sim('--seeds', '80', '--from', '1', '--fresh', '40'),
   native('address,undefined'),
   ...(hasFile('test/flow', /\.test\.ts$/) ? [vitest('flow')] : []),
   ...(exists('test/identity/main.ts')
@@ -20,6 +23,8 @@ export const testSteps = [
 ];
 
 export const restSteps = [
+  sim('--seeds', '200', '--from', '1001', '--fresh', '100'),
+  script('sim planted', 'test/sim/main.ts', '--planted'),
   native('thread'),
   script('vllm check', 'scripts/vllm-check.mjs'),
   script('hooks', 'scripts/build-native.mjs', '--hooks'),

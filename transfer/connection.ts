@@ -6,6 +6,7 @@ import { BatonError } from '#core/errors.ts';
 import { LIMITS } from '#core/limits.ts';
 import type { Logger } from '#core/log.ts';
 import type { Random } from '#core/random.ts';
+import { planted } from '#planted';
 import { Answers } from './answers.ts';
 import { PROTOCOL, RouterHello, type HelloRefusal } from './hello.ts';
 import type { ExpectRequest, Granted, LinkEvents, OpenRequest, ServiceInfo, ServiceLink } from './link.ts';
@@ -52,6 +53,7 @@ export class Connection implements ServiceLink {
   #outbox: Outbox<ToService> | null = null;
   #hello: RouterHello | null = null;
   #info: ServiceInfo | null = null;
+  #former: ServiceInfo | null = null;
   #received = 0n;
   #sent = 0n;
   #failures = 0; // dials since a stream last stayed up
@@ -83,6 +85,9 @@ export class Connection implements ServiceLink {
         namespace: bytes(request.namespace),
         keys: bytes(request.keys),
         tokens: [...request.tokens],
+        leaseMs: planted('lease_by_wall_clock')
+          ? this.#options.clock.now() + request.leaseMs
+          : request.leaseMs,
       },
     }));
   }
@@ -171,7 +176,7 @@ export class Connection implements ServiceLink {
 
   #receive(batch: ServiceBatch): void {
     this.#received++;
-    if (batch.seq !== this.#received) {
+    if (batch.seq !== this.#received && !planted('sequence_unchecked')) {
       this.#lost(`batch ${batch.seq} came in place of ${this.#received}`);
       return;
     }
@@ -210,6 +215,7 @@ export class Connection implements ServiceLink {
       arenaBytes: Number(welcome.arenaBytes),
       version: welcome.version,
     };
+    if (planted('stale_incarnation')) this.#info = this.#former ??= this.#info;
     this.#options.log.info({ node: this.node }, 'service connected');
     const owed = this.#owedTo === welcome.incarnation ? this.#owed : [];
     this.#owed = [];

@@ -6,6 +6,7 @@ import { TICKET_BYTES } from '#core/ids.ts';
 import { LIMITS } from '#core/limits.ts';
 import type { Logger } from '#core/log.ts';
 import { VERSION } from '#core/version.ts';
+import { planted } from '#planted';
 import { PROTOCOL } from './hello.ts';
 import { changeOf, listing } from './events.ts';
 import { Ledger } from './ledger.ts';
@@ -79,7 +80,11 @@ export class Service {
     }
     const { node, laneHost, arenaBytes, log } = this.#options;
     this.#streams.set(router, stream);
-    earlier?.end(new BatonError('service_lost', `another stream of router ${router} took this one's place`));
+    const replaced = new BatonError(
+      'service_lost',
+      `another stream of router ${router} took this one's place`,
+    );
+    if (!planted('late_resume')) earlier?.end(replaced);
     log.info({ router, replaced: earlier !== undefined }, 'router joined');
     stream.send({
       $case: 'welcome',

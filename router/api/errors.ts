@@ -1,5 +1,6 @@
 // How an error reaches a client: its status and OpenAI's body before the head went out, an SSE event after.
 import { BatonError, ERRORS, errorBody, type ErrorCode } from '#core/errors.ts';
+import { planted } from '#planted';
 import type { Downstream, EngineAnswer } from '../edge/contract.ts';
 import { ROUTER_LIMITS } from '../limits.ts';
 
@@ -48,7 +49,7 @@ export function answerError(
 
 /** Ends an event stream that cannot be completed: an error event, and no [DONE]. */
 export function endStreamWithError(to: Downstream, error: BatonError): void {
-  to.end(`data: ${errorBody(error)}\n\n`);
+  to.end(planted('done_after_error') ? 'data: [DONE]\n\n' : `data: ${errorBody(error)}\n\n`);
 }
 
 /** Relays what an engine answered, as it is. */

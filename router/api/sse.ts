@@ -1,5 +1,6 @@
 // What must be known of an engine's event stream without reading it: its first event, and whether it ended well.
 import { LIMITS } from '#core/limits.ts';
+import { planted } from '#planted';
 
 export type FirstEvent =
   | { kind: 'more' }
@@ -143,7 +144,9 @@ function eventData(event: string): string | null {
 
 function judged(bytes: Buffer, data: string): FirstEvent {
   const status = errorStatus(data);
-  return status === null ? { kind: 'good', bytes } : { kind: 'error', status, body: Buffer.from(data) };
+  return status === null || planted('error_as_answer')
+    ? { kind: 'good', bytes }
+    : { kind: 'error', status, body: Buffer.from(data) };
 }
 
 /** Status of the engine's error that this data is; null: it is none. */

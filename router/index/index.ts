@@ -1,6 +1,7 @@
 // Which nodes hold which chunks: fed by services' events, asked for the longest held prefix of a prompt. Hints only: a wrong
 // entry costs a cache hit, never correctness.
 import { KEY_BYTES } from '#core/ids.ts';
+import { planted } from '#planted';
 
 export class ChunkIndex {
   private readonly keysMax: number;
@@ -31,11 +32,13 @@ export class ChunkIndex {
   }
 
   removed(node: string, keys: Uint8Array): void {
+    if (planted('evicted_key_kept')) return;
     for (const key of names(keys)) this.forget(node, key);
   }
 
   /** Forgets all that one node holds: it re-lists, or is gone. */
   clear(node: string): void {
+    if (planted('index_after_reset')) return;
     for (const key of this.byNode.get(node) ?? []) this.forget(node, key);
     this.byNode.delete(node);
   }

@@ -1,5 +1,6 @@
 // decode: the leg whose answer the client gets. Judged before our head goes out, relayed afterwards.
 import { BatonError } from '#core/errors.ts';
+import { planted } from '#planted';
 import { Relay, type RelayEvents } from '../edge/relay.ts';
 import type { EngineAnswer, Fail } from '../edge/contract.ts';
 import { explain } from '../placement/explain.ts';
@@ -54,7 +55,7 @@ class DecodeLeg implements RelayEvents {
   send(): void {
     const { ctx, world, attempt, relay } = this;
     const engine = attempt.decode;
-    this.off = ctx.cancel.on((error) => { relay.stop(error); }); // prettier-ignore
+    if (!planted('cancel_unheard')) this.off = ctx.cancel.on((error) => { relay.stop(error); }); // prettier-ignore
     ctx.waiter = this;
     // What was taken from the prefill engine's answer bounds it too.
     anew(ctx, world, this.started);

@@ -1,5 +1,6 @@
 // reserve: both ends before the prefill leg. The target answers what it lacks, the source then expects to send exactly that.
 import { BatonError, ERRORS, type ErrorCode } from '#core/errors.ts';
+import { planted } from '#planted';
 import type { Granted } from '../link.ts';
 import { filled, type Attempt, type Named, type RequestContext } from '../request.ts';
 import { Ticket } from '../tickets.ts';
@@ -11,7 +12,8 @@ export async function reserve(ctx: RequestContext, world: World): Promise<void> 
   if (prefill === null || attempt.dialect.awaitsAnswer) return;
   const named = filled(ctx.named, 'names');
   const nodes = { source: filled(prefill.node, 'node'), target: filled(decode.node, 'node') };
-  const ticket = new Ticket(world.newTicketId(), nodes);
+  const former = planted('old_report_accepted') ? ctx.record.attempts.at(-2)?.ticket : null;
+  const ticket = new Ticket(former?.id ?? world.newTicketId(), nodes);
   attempt.ticket = ticket;
   ctx.renewAt = world.clock.now() + world.settings.timeouts.lease_ms / 3;
   const record = ctx.record.attempts.at(-1);
@@ -75,21 +77,23 @@ async function expectAtSource(
     const source = world.services.reach(ticket.nodes.source);
     const target = world.services.reach(ticket.nodes.target);
     ticket.asked = 'source';
-    const expecting = source.link.expect({
-      ticket: ticket.id,
-      engine: prefill.name,
-      namespace: named.namespace,
-      keys: named.keys,
-      tokens: named.counts,
-      need: ticket.need,
-      epoch: ticket.epoch,
-      targetNode: ticket.nodes.target,
-      targetHost: target.info.laneHost,
-      targetPort: target.info.lanePort,
-      targetIncarnation: target.info.incarnation,
-      leaseMs: world.settings.timeouts.lease_ms,
-    });
-    const granted = await ctx.cancel.race(expecting);
+    const expecting = (): Promise<Granted> =>
+      source.link.expect({
+        ticket: ticket.id,
+        engine: prefill.name,
+        namespace: named.namespace,
+        keys: named.keys,
+        tokens: named.counts,
+        need: ticket.need,
+        epoch: ticket.epoch,
+        targetNode: ticket.nodes.target,
+        targetHost: target.info.laneHost,
+        targetPort: target.info.lanePort,
+        targetIncarnation: target.info.incarnation,
+        leaseMs: world.settings.timeouts.lease_ms,
+      });
+    let granted = await ctx.cancel.race(expecting());
+    while (planted('hold_and_wait') && !granted.granted) granted = await ctx.cancel.race(expecting());
     ticket.asked = null;
     refuse(granted);
     ticket.expected = true;

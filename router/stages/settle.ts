@@ -1,5 +1,6 @@
 // settle: gives back what an attempt holds, and ends the request. Runs for every attempt and every request whatever happened.
 import type { BatonError } from '#core/errors.ts';
+import { planted } from '#planted';
 import type { Attempt, RequestContext } from '../request.ts';
 import type { Services } from '../services.ts';
 import type { Ticket } from '../tickets.ts';
@@ -10,7 +11,7 @@ import type { World } from '../world.ts';
 export function settleAttempt(ctx: RequestContext, world: World, error: BatonError | null): void {
   const { attempt } = ctx;
   if (attempt === null) return;
-  ctx.attempt = null;
+  if (!planted('double_settle')) ctx.attempt = null;
   const record = ctx.record.attempts.at(-1);
   if (record !== undefined) record.error = error?.code ?? null;
   release(attempt);
@@ -22,7 +23,8 @@ export function settle(ctx: RequestContext, world: World, error: BatonError | nu
   const now = world.clock.now();
   const { record } = ctx;
   world.watch.remove(ctx);
-  if (ctx.admitted && ctx.tenant !== null)
+  const leaked = planted('leaked_share') && error?.code === 'client_closed';
+  if (ctx.admitted && ctx.tenant !== null && !leaked)
     world.admission.leave(ctx.tenant.name, ctx.bytesTaken, ctx.tokensTaken);
   ctx.admitted = false;
   ctx.body = null;
@@ -38,7 +40,7 @@ export function settle(ctx: RequestContext, world: World, error: BatonError | nu
 /** Keeps a live request's ticket alive at both ends; once everything has landed, at its target. */
 export function renewTicket(ctx: RequestContext, services: Services, leaseMs: number): void {
   const ticket = ctx.attempt?.ticket;
-  if (ticket?.opened !== true) return;
+  if (ticket?.opened !== true || (planted('lease_not_renewed') && ticket.landed)) return;
   services.link(ticket.nodes.target)?.renew(ticket.id, leaseMs);
   if (ticket.expected && !ticket.landed) services.link(ticket.nodes.source)?.renew(ticket.id, leaseMs);
 }
@@ -47,7 +49,7 @@ function release(attempt: Attempt): void {
   const { decode, computing } = attempt;
   computing.pendingTokens -= attempt.pending;
   attempt.pending = 0;
-  decode.promised.remove(attempt.promised);
+  if (attempt.sentUpstream || !planted('leaked_in_flight')) decode.promised.remove(attempt.promised);
   decode.running--;
   attempt.prefillLeg?.leg.abort();
   attempt.decodeLeg?.abort();
@@ -65,7 +67,8 @@ function endTicket(world: World, ticket: Ticket, error: BatonError | null): void
   if (error === null) services.link(target)?.settle(ticket.id);
   else {
     services.link(target)?.abort(ticket.id, 'aborted');
-    if (ticket.expected || ticket.asked === 'source') services.link(source)?.abort(ticket.id, 'aborted');
+    const alsoSource = (ticket.expected || ticket.asked === 'source') && !planted('abort_one_end');
+    if (alsoSource) services.link(source)?.abort(ticket.id, 'aborted');
   }
   tickets.ended(ticket);
   if (ticket.reported) reported(world, ticket);

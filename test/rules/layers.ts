@@ -28,6 +28,7 @@ const importers: Readonly<Record<string, RegExp>> = {
   '@bufbuild/protobuf': /^proto\/gen\/.*$/,
   '#baton-addon': /^transfer\/native\.ts$/,
   '#reference-addon': /^engines\/reference\/.*$/,
+  '#planted': /^(core|router|transfer)\/.*$/,
 };
 
 /** Not part of the product: may use any package, including development ones. */

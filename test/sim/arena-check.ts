@@ -1,6 +1,6 @@
 // What must hold in every arena whenever one looks (invariants 1, 3, 9), and once nothing uses it any more (invariant 4).
 import { hex } from '#core/ids.ts';
-import type { ModelArena } from './bus/arena.ts';
+import type { ModelArena, Slot } from './bus/arena.ts';
 import type { Oracle } from './oracle.ts';
 
 /** Slots never overlap, what is pinned is in use, a key is indexed once, and a sealed chunk of ours holds what its key names. */
@@ -26,9 +26,16 @@ export function arenaFlaws(arena: ModelArena, oracle: Oracle, namespace: Uint8Ar
   return flaws;
 }
 
-export function arenaAtRest(arena: ModelArena): string[] {
-  return [...arena.slots.entries()].flatMap(([id, { state, pins }]) => [
-    ...(state === 'free' || state === 'sealed' ? [] : [`slot ${id} ${state} at rest (invariant 3)`]),
-    ...(pins > 0 ? [`slot ${id} pinned ${pins} times at rest (invariant 4)`] : []),
-  ]);
+/** `inherited`: slots that a former life left to engines, which may hold them as long as they live. */
+export function arenaAtRest({ slots, processes }: ModelArena, inherited: ReadonlySet<Slot>): string[] {
+  return [...slots.entries()].flatMap(([id, slot]) => {
+    const { state, pins, writer } = slot;
+    const left = state === 'quiescing' && inherited.has(slot) && processes.alive(writer);
+    return [
+      ...(state === 'free' || state === 'sealed' || left
+        ? []
+        : [`slot ${id} ${state} at rest (invariant 3)`]),
+      ...(pins > 0 ? [`slot ${id} pinned ${pins} times at rest (invariant 4)`] : []),
+    ];
+  });
 }

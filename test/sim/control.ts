@@ -11,7 +11,20 @@ import type { Process } from './process.ts';
 export interface ControlListener {
   readonly node: string;
   listening(): Process | null;
-  accept(carrier: Carrier): Session;
+  accept(carrier: Carrier): Accepted;
+}
+
+/** What a stream tells the session that it belongs to. */
+export type Accepted = Pick<Session, 'receive' | 'lost'>;
+
+/** Batches that come in another order or number than they were sent must end their stream (invariant 4). */
+class Order {
+  #last = 0n;
+
+  flaw(seq: bigint): string | null {
+    const next = ++this.#last;
+    return seq === next ? null : `batch ${seq} in place of ${next} (invariant 4)`;
+  }
 }
 
 const SILENT_MS = LIMITS.controlPingMs + LIMITS.controlPongMs;
@@ -21,13 +34,18 @@ export function controlDial(
   network: Network,
   router: Process,
   at: (address: string) => ControlListener,
+  violation: (text: string) => void,
 ): Dial {
   return (address, events) => {
     const listener = at(address);
     const waiting: (() => void)[] = [];
     let stream: Stream | null = null;
-    let session: Session | null = null;
+    let session: Accepted | null = null;
     let over = false;
+    let left = false;
+    // Work in between may have ended it; the compiler does not see that.
+    const isOver = (): boolean => over;
+    const inOrder = { a: new Order(), b: new Order() };
     const ended = (reason: string): void => {
       if (over) return;
       over = true;
@@ -56,11 +74,14 @@ export function controlDial(
           peer: '127.0.0.1:1',
           write: (batch, sent) => {
             found.send('a', () => {
+              const flaw = inOrder.a.flaw(batch.seq);
               if (!over) events.batch(batch);
+              if (flaw !== null && !isOver()) violation(`the router took ${flaw}`);
               found.end('b').deliver(sent);
             });
           },
           end: (error) => {
+            left = true;
             if (error?.code === 'overloaded') found.cut('reset');
             else found.close('b', error?.message ?? 'ended');
           },
@@ -71,7 +92,9 @@ export function controlDial(
     );
     const write = (batch: RouterBatch, sent: () => void): void => {
       stream?.send('b', () => {
+        const flaw = inOrder.b.flaw(batch.seq);
         session?.receive(batch);
+        if (flaw !== null && !left) violation(`the service of ${listener.node} took ${flaw}`);
         router.deliver(sent);
       });
     };

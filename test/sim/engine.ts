@@ -53,8 +53,10 @@ export class EngineNode implements Listener {
   process: Process;
   engine: Engine;
   slow = 1;
-  /** How the next answers go wrong, and how many. */
-  #misbehaves: { how: Misbehaviour; times: number } | null = null;
+  /** How the next answers go wrong. */
+  #misbehaves: Misbehaviour[] = [];
+  /** All go wrong. */
+  fails = false;
   /** Says at its health path that it is not well. */
   sick = false;
   /** Sessions of the living process, to be ended with it. */
@@ -79,18 +81,17 @@ export class EngineNode implements Listener {
     for (const session of this.#sessions.splice(0)) session.end();
   }
 
-  misbehave(how: Misbehaviour, times: number): void {
-    this.#misbehaves = { how, times };
+  misbehave(how: readonly Misbehaviour[]): void {
+    this.#misbehaves = [...how];
   }
 
-  behave(): void {
-    this.#misbehaves = null;
-  }
-
-  #mischief(): Misbehaviour | null {
-    const { how, times } = this.#misbehaves ?? { how: null, times: 0 };
-    this.#misbehaves = how === null || times <= 1 ? null : { how, times: times - 1 };
-    return how;
+  #mischief(streams: boolean): Misbehaviour | null {
+    if (this.fails) return 'status 500';
+    // What goes wrong within a stream waits for one.
+    const next = this.#misbehaves[0] ?? null;
+    if (!streams && next !== 'status 500' && next !== 'refuses') return null;
+    this.#misbehaves.shift();
+    return next;
   }
 
   health(): number {
@@ -139,7 +140,7 @@ export class EngineNode implements Listener {
     const body = JSON.parse(exchange.body) as LegBody;
     const requestId = exchange.headers['x-request-id'] ?? '';
     this.parts.arrived(this.name, body, requestId);
-    const mischief = this.#mischief();
+    const mischief = this.#mischief(body.stream);
     if (mischief === 'status 500' || mischief === 'refuses') {
       exchange.head(mischief === 'refuses' ? 400 : 500, 'application/json');
       await exchange.write('{"error":{"message":"model","type":"invalid_request_error","code":"planned"}}');

@@ -13,7 +13,7 @@ export function routerFlaws(world: World, stoppedMs: number): string[] {
     ...roomFlaws(world, attempts),
     ...admissionFlaws(world, requests),
     ...attempts.flatMap((attempt) => ticketFlaws(world.services, attempt)),
-    ...requests.flatMap((ctx) => deadlineFlaws(world, ctx, stoppedMs)),
+    ...requests.flatMap((ctx) => endFlaws(world, ctx, stoppedMs)),
     ...(world.tickets.size > ROUTER_LIMITS.ticketsKeptMax ? ['tickets: beyond their bound (invariant 6)'] : []),
   ]; // prettier-ignore
 }
@@ -58,11 +58,10 @@ function ticketFlaws(services: Services, { ticket }: Attempt): string[] {
     .map((node) => `ticket ${ticket.hex}: waits for the service of ${node}, which is lost (invariant 4)`);
 }
 
-function deadlineFlaws(
-  { clock, settings }: World,
-  { id, arrived }: RequestContext,
-  stoppedMs: number,
-): string[] {
+/** Who is given up ends in the same turn, and nobody outlives his deadline. */
+function endFlaws({ clock, settings }: World, ctx: RequestContext, stoppedMs: number): string[] {
+  const { id, arrived, cancel } = ctx;
+  if (cancel.error !== null) return [`${id}: goes on after ${cancel.error.code} (invariant 4)`];
   const bound = settings.timeouts.request_ms + 2 * ROUTER_LIMITS.tickMs + stoppedMs;
   return clock.now() - arrived > bound
     ? [`${id}: has not ended within ${bound.toFixed(0)} ms (invariant 4)`]

@@ -19,6 +19,8 @@ export class LaneDriver {
   readonly #carrier: Network;
   readonly #processOf: (node: string) => Process | null;
   readonly #carried = new Map<LaneConnection, Carried>();
+  /** Broken at one end, and nobody is to tell the other any more. */
+  readonly #silent = new Set<LaneConnection>();
   /** What is to go wrong with the next messages that it can go wrong with. */
   #mischief: ((one: LaneConnection) => boolean)[] = [];
 
@@ -45,10 +47,17 @@ export class LaneDriver {
     this.#mischief = [];
   }
 
+  /** Breaks it at one end; what would tell the other one is lost. */
+  cutAt(connection: LaneConnection, side: Side): void {
+    this.#silent.add(connection);
+    connection.cut(side);
+  }
+
   #changed(connection: LaneConnection): void {
     this.#mischief = this.#mischief.filter((work) => connection.state !== 'up' || !work(connection));
     if (connection.state === 'ended') {
       this.#carried.delete(connection);
+      this.#silent.delete(connection);
       return;
     }
     let carried = this.#carried.get(connection);
@@ -58,7 +67,18 @@ export class LaneDriver {
       this.#carried.set(connection, carried);
     }
     if (connection.state === 'dialling') this.#dial(connection, carried);
+    if (connection.broken !== null && !this.#silent.has(connection))
+      this.#reset(connection, connection.broken);
     for (const side of ['dialler', 'listener'] as const) this.#carry(connection, carried.ways[side], side);
+  }
+
+  /** One end is gone, with its process or by itself: the network tells the other one, as soon as it can. */
+  #reset(connection: LaneConnection, gone: Side): void {
+    this.#silent.add(connection);
+    const [from, to] = endsFrom(connection, gone);
+    this.#carrier.timeline.at(this.#carrier.arrival(from, to), () => {
+      this.#processOf(to)?.deliver(() => { connection.cut(); }); // prettier-ignore
+    });
   }
 
   #dial(connection: LaneConnection, carried: Carried): void {
@@ -83,10 +103,7 @@ export class LaneDriver {
 
   #carry(connection: LaneConnection, way: Way, to: Side): void {
     const { timeline } = this.#carrier;
-    const [from, at] =
-      to === 'listener'
-        ? [connection.dialler, connection.listener]
-        : [connection.listener, connection.dialler];
+    const [from, at] = endsFrom(connection, to === 'listener' ? 'dialler' : 'listener');
     for (let waiting = connection.pending(to) - way.scheduled; waiting > 0; waiting--) {
       way.scheduled++;
       way.last = Math.max(this.#carrier.arrival(from, at), way.last);
@@ -100,3 +117,7 @@ export class LaneDriver {
     }
   }
 }
+
+/** Nodes: that of this side, then the other's. */
+const endsFrom = ({ dialler, listener }: LaneConnection, side: Side): [string, string] =>
+  side === 'dialler' ? [dialler, listener] : [listener, dialler];

@@ -19,11 +19,13 @@ export class SimLog {
     return createHash('sha256').update(this.lines.join('\n')).digest('hex');
   }
 
-  /** The shipped code's own lines. */
-  logger(who: string): Logger {
+  /** The shipped code's own lines; `failed` hears of those that tell of a defect. */
+  logger(who: string, failed: (text: string) => void = () => undefined): Logger {
     const add = (level: string) => (fields: object, message: string) => {
       const shown = Object.entries(fields).map(([name, value]) => `${name}=${String(value)}`);
-      this.add(who, [level, message, ...shown].filter(Boolean).join(' '));
+      const text = [level, message, ...shown].filter(Boolean).join(' ');
+      this.add(who, text);
+      if (level === 'ERROR') failed(`${who}: ${text}`);
     };
     const logger: Logger = {
       debug: add('debug'), info: add(''), warn: add('warn'), error: add('ERROR'), child: () => logger,

@@ -1,63 +1,32 @@
-// npm run sim -- --seeds N --from S | --seed N | --planted
-import { fork, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
+// npm run sim -- --seeds N --from S [--fresh N] | --seed N [--plant NAME] | --planted [--from S] [--write]
+import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import type { Planted } from '#core/planted.ts';
+import { planted } from '#planted';
 import { COVERAGE_SEEDS_MIN, missing } from './coverage.ts';
+import { findPlanted } from './planted/find.ts';
+import { plant } from './planted/switches.ts';
+import { BUGS } from './planted/table.ts';
+import { Pool } from './pool.ts';
 import { runSeed, type RunResult } from './run.ts';
-import type { Task } from './worker.ts';
 
-const WORKERS = 2;
-const TWICE_EVERY = 25;
-
-export interface Many {
-  violations: { seed: number; text: string }[];
-  requests: number;
-  faults: number;
-  counts: Map<string, number>;
-}
-
-/** Runs seeds in two processes; `until` may end it early. */
-export function runMany(
-  seeds: readonly number[],
-  until: (result: RunResult) => boolean,
-  execArgv: readonly string[] = process.execArgv,
-  env: NodeJS.ProcessEnv = process.env,
-): Promise<Many> {
-  const many: Many = { violations: [], requests: 0, faults: 0, counts: new Map() };
-  let next = 0;
-  let over = false;
-  const workers: Promise<void>[] = [];
-  const feed = (child: ChildProcess): void => {
-    const seed = seeds[next++];
-    if (seed === undefined || over) child.disconnect();
-    else child.send({ seed, twice: seed % TWICE_EVERY === 0 } satisfies Task);
-  };
-  for (let i = 0; i < Math.min(WORKERS, seeds.length); i++) {
-    const child = fork(join(import.meta.dirname, 'worker.ts'), { execArgv: [...execArgv], env });
-    workers.push(
-      new Promise((resolve, reject) => {
-        child.on('message', (result: RunResult) => {
-          many.requests += result.requests;
-          many.faults += result.faults;
-          for (const [what, n] of Object.entries(result.counts))
-            many.counts.set(what, (many.counts.get(what) ?? 0) + n);
-          for (const text of result.violations) many.violations.push({ seed: result.seed, text });
-          over ||= until(result);
-          feed(child);
-        });
-        child.on('exit', (code) => {
-          if (code === 0) resolve();
-          else reject(new Error(`a worker of the simulation ended with code ${String(code)}`));
-        });
-      }),
-    );
-    feed(child);
-  }
-  return Promise.all(workers).then(() => many);
-}
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '100' },
+    from: { type: 'string', default: '1' },
+    /** So many more, from a start that nobody has chosen. */
+    fresh: { type: 'string', default: '0' },
+    seed: { type: 'string' },
+    /** A planted bug at work: needs `node --conditions=planted`. */
+    plant: { type: 'string' },
+    planted: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+  },
+});
 
 async function one(seed: number): Promise<number> {
   const started = performance.now();
+  if (values.plant !== undefined) plantOne(values.plant);
   const result = await runSeed(seed);
   console.log(result.log.join('\n'));
   for (const text of result.violations) console.log(`violation: ${text}`);
@@ -65,20 +34,47 @@ async function one(seed: number): Promise<number> {
   return result.violations.length > 0 ? 1 : 0;
 }
 
-async function several(count: number, from: number): Promise<number> {
+function plantOne(name: string): void {
+  if (!Object.hasOwn(BUGS, name))
+    throw new Error(`--plant ${name}: is none of ${Object.keys(BUGS).join(', ')}`);
+  const bug = name as Planted;
+  plant(bug);
+  if (!planted(bug)) throw new Error('--plant: start this with node --conditions=planted test/sim/main.ts');
+}
+
+async function several(count: number, from: number, fresh: number): Promise<number> {
   const started = performance.now();
-  const seeds = Array.from({ length: count }, (_, i) => from + i);
-  const many = await runMany(seeds, (result) => {
-    for (const text of result.violations)
-      console.log(`seed ${result.seed}: ${text}\n  replay: npm run sim -- --seed ${result.seed}`);
+  const freshFrom = randomInt(1_000_000, 2 ** 31);
+  if (fresh > 0) console.log(`${fresh} fresh seeds from ${freshFrom}`);
+  const seeds = [...range(count, from), ...range(fresh, freshFrom)];
+  const failing = new Set<number>();
+  const told = ({ seed, violations }: RunResult): boolean => {
+    if (violations.length > 0) failing.add(seed);
+    for (const text of violations) console.log(`seed ${seed}: ${text}\n  replay: npm run sim -- --seed ${seed}`);
     return false;
-  });
+  }; // prettier-ignore
+  const pool = new Pool();
+  const many = await pool.run(seeds, told).finally(() => { pool.close(); }); // prettier-ignore
   for (const [what, n] of [...many.counts].sort(([a], [b]) => (a < b ? -1 : 1)))
     console.log(`${what.padEnd(40)} ${n}`);
-  const absent = count >= COVERAGE_SEEDS_MIN ? missing(many.counts) : [];
+  const absent = seeds.length >= COVERAGE_SEEDS_MIN ? missing(many.counts) : [];
   for (const what of absent) console.log(`never occurred: ${what}`);
-  last(count, from, many.violations.length, many.requests, many.faults, started);
-  return many.violations.length > 0 || absent.length > 0 ? 1 : 0;
+  counted(seeds.length - failing.size, failing.size + absent.length);
+  last(seeds.length, from, many.violations.length, many.requests, many.faults, started);
+  return failing.size + absent.length > 0 ? 1 : 0;
+}
+
+async function findAll(from: number): Promise<number> {
+  const { found, missed } = await findPlanted(from, values.write);
+  counted(found, missed);
+  return missed > 0 ? 1 : 0;
+}
+
+const range = (count: number, from: number): number[] => Array.from({ length: count }, (_, i) => from + i);
+
+/** For scripts/run.mjs, which adds them up. */
+function counted(passed: number, failed: number): void {
+  console.log(`${passed} passed, ${failed} failed`);
 }
 
 function last(
@@ -93,17 +89,6 @@ function last(
   console.log(JSON.stringify({ seeds, from, violations, requests, faults, seconds }));
 }
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      seeds: { type: 'string', default: '100' },
-      from: { type: 'string', default: '1' },
-      seed: { type: 'string' },
-      planted: { type: 'boolean', default: false },
-    },
-  });
-  if (values.seed !== undefined) return one(Number(values.seed));
-  return several(Number(values.seeds), Number(values.from));
-}
-
-process.exitCode = await main();
+if (values.seed !== undefined) process.exitCode = await one(Number(values.seed));
+else if (values.planted) process.exitCode = await findAll(Number(values.from));
+else process.exitCode = await several(Number(values.seeds), Number(values.from), Number(values.fresh));

@@ -17,6 +17,7 @@ export class Network {
   /** What happened to messages by chance. */
   lost = 0;
   delayed = 0;
+  mischief: Mischief | null = null;
   /** By `from>to`: nothing gets there before that time. */
   readonly #blocked = new Map<string, number>();
   readonly #streams = new Set<Stream>();
@@ -74,6 +75,16 @@ export class Network {
     });
   }
 
+  /** What happens to a message that is sent now. */
+  mischiefOn(kind: string, to: Side): Mischief['next'][number] | null {
+    const { mischief } = this;
+    if (mischief?.kind !== kind || mischief.to !== to) return null;
+    const how = mischief.next.shift() ?? null;
+    if (mischief.next.length === 0) this.mischief = null;
+    if (how !== null) mischief.told(how, LOST_MS);
+    return how;
+  }
+
   /** Streams that are open, in the order of their making. */
   open(kind: string): Stream[] {
     return [...this.#streams].filter((stream) => stream.kind === kind);
@@ -91,6 +102,15 @@ export class Network {
 export type Side = 'a' | 'b';
 const other = (side: Side): Side => (side === 'a' ? 'b' : 'a');
 
+/** What happens to the next messages to one side of streams of a kind: they come twice, behind the one after, or not at all. */
+export interface Mischief {
+  kind: string;
+  to: Side;
+  next: ('duplicated' | 'reordered' | 'lost')[];
+  /** Told when it has happened to one, and for how long, at most, that may be felt. */
+  told: (how: string, ms: number) => void;
+}
+
 /** One connection between two processes. */
 export class Stream {
   kind = '';
@@ -100,8 +120,6 @@ export class Stream {
   answering = false;
   /** A stream whose other end does not answer for so long is cut; null: nobody asks. */
   keepAliveMs: number | null = null;
-  /** Changes what is sent next, once: duplicated, or held back behind the one after it. */
-  mischief: 'duplicate' | 'reorder' | 'lose' | null = null;
   open = true;
   readonly #network: Network;
   readonly #ends: Record<Side, Process>;
@@ -124,20 +142,19 @@ export class Stream {
   /** `work` happens at that side, after everything sent to it before. */
   send(to: Side, work: () => void): void {
     if (!this.open) return;
-    const { mischief } = this;
     const { timeline } = this.#network;
-    this.mischief = null;
-    if (mischief === 'lose') {
+    const how = this.#network.mischiefOn(this.kind, to);
+    if (how === 'lost') {
       timeline.after(LOST_MS, () => { this.cut(); }); // prettier-ignore
       return;
     }
-    if (mischief === 'reorder' && this.#swapped === null) {
+    if (how === 'reordered' && this.#swapped === null) {
       this.#swapped = { to, work };
       timeline.after(HELD_BACK_MS, () => { this.#release(); }); // prettier-ignore
       return;
     }
     this.#carry(to, work);
-    if (mischief === 'duplicate') this.#carry(to, work);
+    if (how === 'duplicated') this.#carry(to, work);
     this.#release();
   }
 

@@ -23,6 +23,7 @@ export interface RouterParts {
   spawn(): Process;
   service: (address: string) => ControlListener;
   engine: (origin: string) => { node: string; listener: () => Listener | null };
+  violation: (text: string) => void;
   /** Sees what goes in and out. */
   seen: Seen;
 }
@@ -65,7 +66,7 @@ export class RouterNode {
     const process = this.parts.spawn();
     const { clock } = process;
     const { timeline } = network;
-    const dial = controlDial(network, process, this.parts.service);
+    const dial = controlDial(network, process, this.parts.service, this.parts.violation);
     const makeLink: LinkFactory = ({ node, address }, events) =>
       seen.link(new Connection(dial, {
         node, address, router: config.router.name, keys: [key], clock, random: chance, log: log.logger('router'),
@@ -75,7 +76,14 @@ export class RouterNode {
     const { connect_ms: connectMs } = config.router.timeouts;
     const sending = (request: string): void => { seen.sending(request); }; // prettier-ignore
     const upstream = new MemoryUpstream(network, process, connectMs, this.parts.engine, sending);
-    const options = { keys: [key], log: log.logger('router'), clock, random: chance, makeLink, upstream };
+    const options = {
+      keys: [key],
+      log: log.logger('router', this.parts.violation),
+      clock,
+      random: chance,
+      makeLink,
+      upstream,
+    };
     void startWorld(config, options).then(({ world }) => {
       if (!process.alive || this.process !== process) return;
       this.world = world;

@@ -12,8 +12,9 @@ interface Parts {
   violation: (text: string) => void;
   /** The head of this request's answer has gone out. */
   answered: (request: string) => boolean;
-  /** Whatever went wrong so far, routers, services and the network did not. */
-  undisturbed: () => boolean;
+  now: () => number;
+  /** Until then something has gone wrong with routers, services or the network. */
+  disturbedUntil: () => number;
 }
 
 interface Legs {
@@ -35,7 +36,7 @@ export class Seen {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.tickets = new TicketWatch(parts.violation);
+    this.tickets = new TicketWatch(parts.violation, parts.now);
   }
 
   link(link: ServiceLink): ServiceLink {
@@ -109,10 +110,10 @@ export class Seen {
   } // prettier-ignore
 
   #reported({ ticket, role, state, reason }: Parameters<LinkEvents['report']>[0]): void {
-    const { log, count, violation, undisturbed } = this.#parts;
+    const { log, count, violation, disturbedUntil } = this.#parts;
     log.add('router', `report ${hex(ticket).slice(0, 8)} ${role} ${state} ${reason}`);
     count(`ticket: ${state}`);
-    if (state === 'expired' && undisturbed())
+    if (state === 'expired' && this.tickets.openedAt(hex(ticket)) > disturbedUntil())
       violation(`ticket ${hex(ticket)}: its lease at the ${role} ended though its router lives (invariant 4)`);
   } // prettier-ignore
 }

@@ -1,14 +1,15 @@
 // One node's transfer service: the shipped service, ledger and sessions over the model of the native bus. The arena outlives it.
 import type { NativeAttach } from '#engines/reference/native.ts';
 import { createTransferMetrics, type TransferMetrics } from '#transfer/metrics.ts';
-import { Service } from '#transfer/service.ts';
+import { Service, type RouterStream, type ServiceOptions } from '#transfer/service.ts';
 import { Session, type Carrier } from '#transfer/session.ts';
+import type { ToService } from '#transfer/wire.ts';
 import type { Geometry } from '#core/geometry.ts';
-import { ModelArena } from './bus/arena.ts';
+import { ModelArena, type Slot } from './bus/arena.ts';
 import { ModelBus } from './bus/bus.ts';
 import type { Attached, LaneNetwork, Processes } from './bus/contract.ts';
 import type { Timeline } from './clock.ts';
-import type { ControlListener } from './control.ts';
+import type { Accepted, ControlListener } from './control.ts';
 import type { SimLog } from './log.ts';
 import type { Process } from './process.ts';
 import type { Chance } from './random.ts';
@@ -25,13 +26,42 @@ export interface ServiceParts {
   chance: Chance;
   log: SimLog;
   spawn(): Process;
+  violation: (text: string) => void;
 }
 
 interface Life {
   process: Process;
   bus: ModelBus;
-  service: Service;
+  service: WatchedService;
   metrics: TransferMetrics;
+}
+
+/** The shipped service, which must take no message of a stream that another one of the same router has replaced. */
+class WatchedService extends Service {
+  readonly #newest = new Map<string, RouterStream>();
+  readonly #node: string;
+  readonly #violation: (text: string) => void;
+  /** The stream whose batch is being taken. */
+  taking: RouterStream | null = null;
+
+  constructor(bus: ModelBus, options: ServiceOptions, violation: (text: string) => void) {
+    super(bus, options);
+    this.#node = options.node;
+    this.#violation = violation;
+  }
+
+  override join(router: string, stream: RouterStream): void {
+    this.#newest.set(router, stream);
+    super.join(router, stream);
+  }
+
+  override receive(router: string, message: ToService): void {
+    if (this.#newest.get(router) !== this.taking)
+      this.#violation(
+        `service ${this.#node}: took ${message.$case} of a stream that was replaced (invariant 4)`,
+      );
+    super.receive(router, message);
+  }
 }
 
 export class ServiceNode implements ControlListener {
@@ -39,6 +69,8 @@ export class ServiceNode implements ControlListener {
   readonly arena: ModelArena;
   /** Of all its lives, for what they counted. */
   readonly lives: Life[] = [];
+  /** What this life found being written by engines that live: their slots until those end. */
+  inherited: ReadonlySet<Slot> = new Set();
   #life: Life | null = null;
 
   constructor(parts: ServiceParts) {
@@ -68,7 +100,7 @@ export class ServiceNode implements ControlListener {
     const { node, key, arenaBytes, shareMax, lanes, timeline, chance, log } = this.parts;
     const process = this.parts.spawn();
     const { clock } = process;
-    let service: Service | null = null;
+    let service: WatchedService | null = null;
     const wake = (): void => {
       timeline.after(chance.between(0.01, 0.1), () => {
         process.deliver(() => { service?.wake(); }); // prettier-ignore
@@ -80,15 +112,10 @@ export class ServiceNode implements ControlListener {
       clock, network: lanes, epoch: () => chance.whole(1, 2 ** 31),
     }, wake); // prettier-ignore
     const metrics = createTransferMetrics(() => bus.counters());
-    service = new Service(bus, {
-      node,
-      laneHost: node,
-      arenaBytes,
-      metrics,
-      clock,
-      log: log.logger(`svc ${node}`),
-    });
+    const options = { node, laneHost: node, arenaBytes, metrics, clock, log: log.logger(`svc ${node}`) };
+    service = new WatchedService(bus, options, this.parts.violation);
     service.wake();
+    this.inherited = new Set(this.arena.slots.filter(({ state }) => state === 'quiescing'));
     this.#life = { process, bus, service, metrics };
     this.lives.push(this.#life);
   }
@@ -124,14 +151,21 @@ export class ServiceNode implements ControlListener {
     return life.bus.attach({ engine, namespace, geometry: this.parts.geometry, pid });
   }
 
-  accept(carrier: Carrier): Session {
+  accept(carrier: Carrier): Accepted {
     const { key, timeline, chance, log, node } = this.parts;
     const life = this.#life;
     if (life === null) throw new Error('a stream came to a service that is gone');
     const { service, metrics, process } = life;
-    return new Session(carrier, {
+    const session = new Session(carrier, {
       service, keys: [key], clock: process.clock, random: chance, log: log.logger(`svc ${node}`), metrics,
       turn: (work) => timeline.after(0.01, () => { process.deliver(work); }),
     }); // prettier-ignore
-  }
+    return {
+      receive: (batch) => {
+        service.taking = session;
+        session.receive(batch);
+      },
+      lost: () => { session.lost(); },
+    };
+  } // prettier-ignore
 }

@@ -43,7 +43,7 @@ const SHAPES: readonly (readonly Role[])[][] = [
 
 // As often as each stands here.
 const MOODS: readonly Mood[] = [
-  'all', 'all', 'all', 'all', 'all', 'all', 'engines', 'engines', 'network', 'calm', 'storm',
+  'all', 'all', 'all', 'all', 'all', 'engines', 'engines', 'services', 'services', 'control', 'control', 'calm', 'storm',
 ]; // prettier-ignore
 
 export function setupOf(chance: Chance): Setup {
@@ -63,8 +63,8 @@ export function setupOf(chance: Chance): Setup {
       engines: listed.map(({ name, node, role }) => ({ name, url: `http://${name}:80`, node, role, model: MODEL, kv_tokens: pages * PAGE_TOKENS })),
       models: [{ name: MODEL, max_model_len: MODEL_LEN }],
       placement: { mode: chance.chance(0.7) ? 'disaggregated' : 'auto', handoff_ms: chance.pick([1, 15]), prefill_tokens_per_s: 2000 },
-      limits: { requests: mood === 'storm' ? 64 : chance.pick([12, 64]), attempts: mood === 'storm' ? 3 : chance.whole(1, 3), in_flight_tokens: chance.pick([800, 1_000_000, 1_000_000]) },
-      timeouts: { request_ms: 15_000, connect_ms: 1000, handoff_idle_ms: 3000, first_token_ms: 5000, lease_ms: chance.pick([600, 2000]) },
+      limits: { requests: mood === 'storm' ? 64 : chance.pick([8, 12, 64]), attempts: mood === 'storm' ? 3 : chance.whole(1, 3), in_flight_tokens: chance.pick([800, 1_000_000, 1_000_000]) },
+      timeouts: { request_ms: 15_000, connect_ms: 1000, handoff_idle_ms: 3000, first_token_ms: 5000, lease_ms: chance.pick([600, 600, 2000]) },
     },
   }, 'simulation'); // prettier-ignore
   const engines = listed.map(({ name, node }) => {

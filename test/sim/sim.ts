@@ -36,8 +36,8 @@ export class Sim {
   readonly oracle: Oracle;
   readonly outcomes = new Map<string, Outcome>();
   readonly violations: string[] = [];
-  /** Nothing but engines has gone wrong so far. */
-  onlyEngines = true;
+  /** Until then something other than engines has gone wrong. */
+  #disturbedUntil = -1;
   /** Processes that have been a router. */
   routerLives = 0;
   /** For how long the router did not run, at most. */
@@ -65,7 +65,7 @@ export class Sim {
     this.seen = new Seen({
       log: this.log, violation, attemptsMax: config.router.limits.attempts, count: (what) => { this.count(what); },
       answered: (request) => this.#exchanges.get(request)?.headersSent === true,
-      undisturbed: () => this.onlyEngines,
+      now: () => this.timeline.now, disturbedUntil: () => this.#disturbedUntil,
     });
     this.oracle = new Oracle({
       secrets: TENANTS.map(({ secret }) => Buffer.from(secret, 'utf8')), namespace: model.namespace, lanes: LANES, violation,
@@ -73,7 +73,7 @@ export class Sim {
     for (const node of nodes) this.services.set(node, new ServiceNode({
       node, key: KEY, arenaBytes: arenaBytes[node] ?? 0, shareMax, geometry: GEOMETRY, lanes: this.lanes.network,
       processes: { alive: (pid) => this.#living.has(pid) }, timeline: this.timeline, chance: new Chance(seed, node),
-      log: this.log, spawn: () => this.#spawn(`svc ${node}`, node),
+      log: this.log, violation, spawn: () => this.#spawn(`svc ${node}`, node),
     })); // prettier-ignore
     for (const { name, node, settings } of engines) this.engines.set(name, new EngineNode({
       name, settings, model, chance: new Chance(seed, name), spawn: () => this.#spawn(name, node),
@@ -93,7 +93,7 @@ export class Sim {
         const { node } = engine.process;
         return { node, listener: () => (engine.process.alive ? engine : null) };
       },
-      seen: this.seen,
+      seen: this.seen, violation,
     });
   } // prettier-ignore
 
@@ -150,14 +150,19 @@ export class Sim {
 
   /** Faults are over: what waits for its turn to go wrong does not. */
   calm(): void {
-    for (const engine of this.engines.values()) engine.behave();
-    for (const stream of this.network.open('control')) stream.mischief = null;
+    for (const engine of this.engines.values()) engine.misbehave([]);
+    this.network.mischief = null;
     this.lanes.calm();
+  }
+
+  /** Routers, services or the network are not as they should be for so long. */
+  disturb(ms: number): void {
+    this.#disturbedUntil = Math.max(this.#disturbedUntil, this.timeline.now + ms);
   }
 
   fault(name: string, what: string): void {
     this.faults++;
-    this.onlyEngines &&= isEngines(name);
+    if (!isEngines(name)) this.disturb(0);
     this.count(`fault: ${name}`);
     this.log.add('FAULT', `${name}: ${what}`);
   }

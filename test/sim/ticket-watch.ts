@@ -6,6 +6,7 @@ import type { Granted, LinkEvents, ServiceLink } from '#transfer/link.ts';
 type Answer = 'pending' | 'granted' | 'refused' | 'lost';
 
 interface Seen {
+  openedAt: number;
   target: string;
   open: Answer;
   /** Of Expect; null: not asked. */
@@ -22,11 +23,13 @@ export class TicketWatch {
   /** Touched in this turn. */
   readonly #touched = new Map<string, Seen>();
   readonly #violation: (text: string) => void;
+  readonly #now: () => number;
   /** Reports by ticket and role. */
   readonly #lastWords = new Map<string, string>();
 
-  constructor(violation: (text: string) => void) {
+  constructor(violation: (text: string) => void, now: () => number) {
     this.#violation = violation;
+    this.#now = now;
   }
 
   /** The same link, seen. */
@@ -44,7 +47,7 @@ export class TicketWatch {
       open: (request) => {
         const id = hex(request.ticket);
         if (this.#tickets.has(id)) this.#violation(`ticket ${id}: opened again (invariant 3)`);
-        const seen: Seen = { target: link.node, open: 'pending', expect: null, needed: 0, landed: false, toldTarget: [], toldSource: [] };
+        const seen: Seen = { openedAt: this.#now(), target: link.node, open: 'pending', expect: null, needed: 0, landed: false, toldTarget: [], toldSource: [] };
         this.#tickets.set(id, seen);
         return this.#answered(id, link.open(request), (answer, granted) => {
           seen.open = answer;
@@ -91,6 +94,10 @@ export class TicketWatch {
     const seen = this.#tickets.get(hex(ticket));
     if (seen !== undefined && role !== 'source' && (state === 'landed' || state === 'claimed'))
       seen.landed = true;
+  }
+
+  openedAt(ticket: string): number {
+    return this.#tickets.get(ticket)?.openedAt ?? -Infinity;
   }
 
   decodeLeg(request: string, ticket: string): void {

@@ -1,17 +1,21 @@
-// A child of main.ts: runs the seeds it is given, one after the other.
+// A child of pool.ts: runs the seeds it is given, one after the other.
+import type { Planted } from '#core/planted.ts';
+import { plant } from './planted/switches.ts';
 import { runSeed, type RunResult } from './run.ts';
 
 export interface Task {
   seed: number;
   /** Run it twice and compare the logs. */
   twice: boolean;
+  /** Takes effect in processes with `--conditions=planted` only. */
+  planted: Planted | null;
 }
 
-process.on('message', ({ seed, twice }: Task) => {
-  void work(seed, twice).then((result) => process.send?.(result));
+process.on('message', (task: Task) => {
+  void work(task).then((result) => process.send?.(result));
 });
 
-async function work(seed: number, twice: boolean): Promise<RunResult> {
+async function work({ seed, twice, planted }: Task): Promise<RunResult> {
   const stray: string[] = [];
   const note = (error: unknown): void => {
     stray.push(
@@ -19,6 +23,7 @@ async function work(seed: number, twice: boolean): Promise<RunResult> {
     );
   };
   process.on('unhandledRejection', note);
+  plant(planted);
   const result = await runSeed(seed);
   if (twice && result.violations.length === 0) {
     const again = await runSeed(seed);

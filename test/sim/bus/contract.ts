@@ -197,6 +197,8 @@ export interface LaneConnection {
   readonly dialler: string; // node names
   readonly listener: string;
   readonly state: 'dialling' | 'up' | 'ended';
+  /** The end that is gone while the other one is not; null: none. */
+  readonly broken: Side | null;
   /** Nothing gets through, heartbeats neither: deliver() does nothing while it is set. */
   stalled: boolean;
   /** The dial succeeds, or is refused as the hello would: nobody listens, another node or incarnation does. */

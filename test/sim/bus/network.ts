@@ -179,6 +179,12 @@ export class Connection implements LaneConnection, Carrier {
     return this.dialled.stage === 'ended' && this.#accepted.stage === 'ended' ? 'ended' : 'up';
   }
 
+  get broken(): Side | null {
+    const [dialled, accepted] = [this.dialled.stage === 'ended', this.#accepted?.stage === 'ended'];
+    if (this.#accepted === null || dialled === accepted) return null;
+    return dialled ? 'dialler' : 'listener';
+  }
+
   connect(): void {
     if (this.state !== 'dialling') return;
     const to = this.#network.at(this.#port);

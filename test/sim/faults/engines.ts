@@ -13,16 +13,15 @@ export const ENGINE_FAULTS: Faults = {
   'engine stop': (sim, left) => stop(sim, engineOf(sim).process, left),
   'slow engine': (sim, left) => {
     const engine = engineOf(sim);
-    engine.slow = sim.chance.pick([5, 30, 200]);
+    engine.slow = sim.chance.pick([5, 60, 200]);
     sim.timeline.after(lasting(sim, left, 3000), () => { engine.slow = 1; });
     return `${engine.name} ${engine.slow} times`;
   },
   'engine misbehaves': (sim) => {
     const engine = engineOf(sim);
-    const how = sim.chance.pick(MISBEHAVIOURS);
-    const times = sim.chance.whole(1, 3);
-    engine.misbehave(how, times);
-    return `${engine.name}: ${how}, ${times} times`;
+    const how = Array.from({ length: sim.chance.whole(1, 4) }, () => sim.chance.pick(MISBEHAVIOURS));
+    engine.misbehave(how);
+    return `${engine.name}: ${how.join(', then ')}`;
   },
   'engine sick': (sim, left) => {
     const engine = engineOf(sim);
@@ -47,8 +46,8 @@ export const ENGINE_FAULTS: Faults = {
 /** No request is computed as long as it lasts: what is tried again is tried in vain. */
 export const STORM: Faults = {
   'every engine fails': (sim, left) => {
-    for (const engine of sim.engines.values()) engine.misbehave('status 500', Infinity);
-    sim.timeline.after(left, () => { for (const engine of sim.engines.values()) engine.behave(); });
+    for (const engine of sim.engines.values()) engine.fails = true;
+    sim.timeline.after(left, () => { for (const engine of sim.engines.values()) engine.fails = false; });
     return `for ${left.toFixed(0)} ms`;
   },
 }; // prettier-ignore

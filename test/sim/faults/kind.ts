@@ -29,6 +29,7 @@ export function stop(sim: Sim, process: Process | null, leftMs: number): string 
   process.stop();
   // A router's own requests may take as much longer, on a clock that is faster.
   if (process === sim.router.process) sim.stoppedMs += ms * 1.3;
+  if (!sim.engines.has(process.name)) sim.disturb(ms);
   sim.timeline.after(ms, () => {
     process.resume();
     if (ms > sim.setup.config.router.timeouts.lease_ms) sim.count('fault: late resume');

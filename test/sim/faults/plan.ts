@@ -2,19 +2,23 @@
 import type { Sim } from '../sim.ts';
 import { ENGINE_FAULTS, STORM } from './engines.ts';
 import { LATER, type Faults } from './kind.ts';
-import { NETWORK_FAULTS } from './network.ts';
+import { BATCHES, NETWORK_FAULTS } from './network.ts';
 import { ROUTER_FAULTS } from './router.ts';
 import { SERVICE_FAULTS } from './services.ts';
 
 const ALL: Faults = { ...ENGINE_FAULTS, ...SERVICE_FAULTS, ...ROUTER_FAULTS, ...NETWORK_FAULTS };
-export const FAULT_NAMES: readonly string[] = [...Object.keys(ALL), ...Object.keys(STORM)];
+export const FAULT_NAMES: readonly string[] = [
+  ...Object.keys({ ...ALL, ...STORM }).filter((name) => name !== 'batches'),
+  ...BATCHES.map((how) => `batch ${how}`),
+];
 
-/** What may go wrong in a run. In a calm one nothing does; in one of engines only leases outlive everything. */
-export type Mood = 'all' | 'engines' | 'network' | 'calm' | 'storm';
+/** What may go wrong in a run; in a calm one, nothing. */
+export type Mood = 'all' | 'engines' | 'services' | 'control' | 'calm' | 'storm';
 const KINDS: Readonly<Record<Mood, Faults>> = {
   all: ALL,
   engines: ENGINE_FAULTS,
-  network: NETWORK_FAULTS,
+  services: SERVICE_FAULTS,
+  control: { ...ROUTER_FAULTS, ...NETWORK_FAULTS },
   calm: {},
   storm: STORM,
 };

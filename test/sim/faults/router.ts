@@ -19,6 +19,7 @@ export const ROUTER_FAULTS: Faults = {
     const ends = lasting(sim, left - resumes, 1500);
     process.stop();
     router.replace();
+    sim.disturb(resumes + ends);
     timeline.after(resumes, () => { process.resume(); log.add(process.name, 'the replaced one resumes'); });
     timeline.after(resumes + ends, () => { process.kill(); log.add(process.name, 'the replaced one is killed'); });
     return `goes on after ${resumes.toFixed(0)} ms, for ${ends.toFixed(0)} ms`;

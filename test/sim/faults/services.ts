@@ -29,7 +29,7 @@ export const SERVICE_FAULTS: Faults = {
     const one = sim.chance.pick(up);
     if (sim.chance.chance(0.5)) one.cut();
     else {
-      one.cut(sim.chance.pick(['dialler', 'listener'] as const));
+      sim.lanes.cutAt(one, sim.chance.pick(['dialler', 'listener'] as const));
       // The other end learns of it too, at last.
       sim.timeline.after(left, () => { one.cut(); });
     }
