@@ -29,7 +29,9 @@ export interface PlaceInput {
   answerTokens: number;
   /** Share of its KV room that a decode engine may have promised ahead of its being free. */
   roomAhead: number;
-  /** An engine that pulls must have room so soon: its peer does not keep the blocks for long. */
+  /** Room must be there so soon: the decode leg waits no longer for its first token. */
+  roomWithinMs: number;
+  /** And on an engine that pulls: its peer does not keep the blocks for long. */
   pullWithinMs: number;
   /** When the first token must be there. */
   firstTokenWithinMs: number;
@@ -141,9 +143,11 @@ function localCandidate(input: PlaceInput, decode: EngineView): Candidate {
 const answerMs = (input: PlaceInput, decode: EngineView): number =>
   input.answerTokens * decode.decodeMsPerToken;
 
-/** What an engine that pulls has room for too late is gone by then. */
-const bounded = (input: PlaceInput, decode: EngineView, inMs: number): number =>
-  decode.dialect === 'vllm-nixl' && inMs > input.pullWithinMs ? Infinity : inMs;
+/** Room that comes after a wait that somebody gives up is none. */
+function bounded({ roomWithinMs, pullWithinMs }: PlaceInput, decode: EngineView, inMs: number): number {
+  const most = decode.dialect === 'vllm-nixl' ? Math.min(roomWithinMs, pullWithinMs) : roomWithinMs;
+  return inMs > most ? Infinity : inMs;
+}
 
 /**
  * For each decode engine the best prefill engine of its own node and the best of all: a cost is the sum of a prefill

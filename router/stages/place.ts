@@ -13,7 +13,7 @@ const NOTHING: Readonly<Record<string, number>> = {};
 
 export function place(ctx: RequestContext, world: World): void {
   const model = filled(ctx.model, 'model');
-  const { placement, nixl } = world.settings;
+  const { placement, nixl, timeouts } = world.settings;
   const mode = ctx.mode ?? placement.mode;
   const now = world.clock.now();
   const input: PlaceInput = {
@@ -27,6 +27,7 @@ export function place(ctx: RequestContext, world: World): void {
     room: { tokens: ctx.promptTokens + ctx.outputTokens, sequences: ctx.params?.choices ?? 1 },
     answerTokens: allowedTokens(ctx),
     roomAhead: placement.room_ahead,
+    roomWithinMs: timeouts.first_token_ms,
     pullWithinMs: nixl.lease_ms * nixl.begin_share,
     firstTokenWithinMs: firstTokenWithinMs(ctx, world, model.name, now),
     now,

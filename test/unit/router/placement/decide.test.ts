@@ -14,7 +14,7 @@ const engine = (name: string, role: EngineView['role'], node: string | null, mor
 }); // prettier-ignore
 const input = (engines: EngineView[], more: Partial<PlaceInput> = {}): PlaceInput => ({
   engines, mode: 'auto', fallback: false, namespace: 'n', direct: false, localBecause: null, promptTokens: 4000,
-  room: { tokens: 4100, sequences: 1 }, answerTokens: 100, roomAhead: 1, pullWithinMs: 15_000, firstTokenWithinMs: Infinity, now: 1000,
+  room: { tokens: 4100, sequences: 1 }, answerTokens: 100, roomAhead: 1, roomWithinMs: 120_000, pullWithinMs: 15_000, firstTokenWithinMs: Infinity, now: 1000,
   cachedOn: () => 0, excluded: NONE, transferTo: () => ({ bytesPerToken: 1000, layers: 4, bytesPerS: 1e9 }), handoffMs: 15,
   unit: () => 0, ...more,
 }); // prettier-ignore
@@ -64,6 +64,7 @@ const anyInput = fc
     roomAhead: fc.constantFrom(0, 1),
     room: fc.record({ tokens: fc.constantFrom(300, 450), sequences: fc.integer({ min: 1, max: 3 }) }),
     answerTokens: fc.integer({ min: 1, max: 50 }),
+    roomWithinMs: fc.constantFrom(500, 120_000),
     pullWithinMs: fc.constantFrom(100, 1000),
     firstTokenWithinMs: fc.constantFrom(Infinity, 200, 1000, 3000),
   })
@@ -109,7 +110,7 @@ describe('against brute force', () => {
       }),
       { numRuns: 2000 },
     );
-  });
+  }, 60_000);
 
   test('the same snapshot and the same chance give the same decision', () => {
     fc.assert(fc.property(anyInput, (given) => { expect(decide(given)).toEqual(decide(given)); })); // prettier-ignore
@@ -173,6 +174,10 @@ describe('room to decode in', () => {
   test('is sought where it comes first', () => {
     const engines = [...busy(5000), engine('e', 'decode', 'c', { freeSequences: 0, promised: until(4000, 10) })]; // prettier-ignore
     expect(placed(engines).chosen).toMatchObject({ decode: 'e', totalMs: 3000 });
+  });
+
+  test('is none where the decode leg would have been given up by then', () => {
+    expect(placed(busy(5000), { roomWithinMs: 4999 })).toMatchObject({ refusal: 'no_room', lateMs: null });
   });
 
   test('is promised ahead up to the bound', () => {

@@ -24,7 +24,7 @@ export function allCandidates(input: PlaceInput): NaiveCandidate[] {
     if (!d.healthy || d.role === 'prefill' || excluded.decode.has(d.name)) continue;
     if (d.freeTokens + input.roomAhead * d.kvTokens < input.room.tokens) continue;
     const bound = (inMs: number): number =>
-      d.dialect === 'vllm-nixl' && inMs > input.pullWithinMs ? Infinity : inMs;
+      inMs > input.roomWithinMs || (d.dialect === 'vllm-nixl' && inMs > input.pullWithinMs) ? Infinity : inMs;
     const answerMs = input.answerTokens * d.decodeMsPerToken;
     const local = localCost(d, promptTokens - input.cachedOn(d.holder), answerMs, (holdsMs) => {
       const { inMs, delaysMs } = naiveRoomAtOnce(d, input.now, input.room, holdsMs);
