@@ -15,6 +15,7 @@ export const testSteps = [
   vitest('unit'),
   sim('--seeds', '80', '--from', '1', '--fresh', '40'),
   native('address,undefined'),
+  script('bus scripts', 'scripts/bus-scripts.mjs', '--seeds', '700', '--fresh', '300'),
   ...(hasFile('test/flow', /\.test\.ts$/) ? [vitest('flow')] : []),
   ...(exists('test/identity/main.ts')
     ? [script('identity', 'test/identity/main.ts', '--prompts', '40', '--seed', '1')]
@@ -26,6 +27,7 @@ export const restSteps = [
   sim('--seeds', '200', '--from', '1001', '--fresh', '100'),
   script('sim planted', 'test/sim/main.ts', '--planted'),
   native('thread'),
+  script('planted C++ bugs', 'scripts/bus-scripts.mjs', '--planted'),
   script('vllm check', 'scripts/vllm-check.mjs'),
   script('hooks', 'scripts/build-native.mjs', '--hooks'),
   ...(hasFile('test/fault', /\.test\.ts$/) ? [vitest('fault')] : []),

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "arena/store.h"
+#include "base/planted.h"
 
 namespace baton::arena {
 
@@ -48,7 +49,7 @@ bool Store::adopt(SlotId id, Slot& slot) {
     case SlotState::reserved:
     case SlotState::filling:
     case SlotState::quiescing:
-      if (!writer_lives(slot) || !space_.take(id, slot.offset, slot.bytes)) return false;
+      if (!writer_lives(slot) || planted(Planted::takeover_reuse) || !space_.take(id, slot.offset, slot.bytes)) return false;
       slot.state = SlotState::quiescing;
       slot.indexed = false;
       slot.inherited = true;

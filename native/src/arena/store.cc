@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "base/planted.h"
+
 namespace baton {
 
 std::unique_ptr<Arena> Arena::open(const ArenaOptions& options, std::string& error, const Processes& processes) {
@@ -110,7 +112,7 @@ void Store::abandon(SlotId id, bool writer_may_write) {
   Slot* slot = get(id);
   if (!slot || !slot->unsealed()) return;
   unpin_all(*slot);
-  if (writer_may_write && (slot->writer <= 0 || writer_lives(*slot))) {
+  if (writer_may_write && (slot->writer <= 0 || writer_lives(*slot)) && !planted(Planted::early_reuse)) {
     set_state(id, *slot, SlotState::quiescing);
     quiescing_.push_back(id);
   } else {
@@ -182,7 +184,7 @@ void Store::drop(SlotId id) {
     space_.rank(slot->offset, 0);
     unindex(id, *slot);
   }
-  if (slot->pins == 0) end(id, *slot);
+  if (slot->pins == 0 || planted(Planted::freed_pinned)) end(id, *slot);
 }
 
 std::optional<SlotInfo> Store::info(SlotId id) const {
@@ -248,6 +250,7 @@ ArenaStats Store::stats() const {
 
 // A fill never finds digests or bits of an earlier one.
 void Store::begin_header(const Slot& slot) {
+  if (planted(Planted::old_header)) return;
   std::memset(memory_->base() + slot.offset, 0, bitmap_offset(slot.geometry));
   for (uint64_t i = 0; i < bitmap_words(slot.geometry); ++i) bitmap(slot)[i].store(0, std::memory_order_relaxed);
 }

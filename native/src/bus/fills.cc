@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.h"
 #include "bus/engines.h"
 #include "bus/lanes.h"
 #include "bus/source.h"
@@ -135,7 +136,7 @@ void Fills::announce(session::SessionId session, const session::Announce& messag
 
 void Fills::filled(SlotId slot, Fill& fill, uint32_t layer, uint64_t computed_ns) {
   fill.layers.set(layer);
-  const bool whole = fill.layers.all();
+  const bool whole = planted(Planted::early_seal) ? layer + 1 == fill.layers.size() : fill.layers.all();
   if (fill.over) {
     ++parts_.counters.late_messages;
     if (whole) writer_done(slot, fill);

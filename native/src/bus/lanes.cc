@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/planted.h"
 #include "bus/fills.h"
 #include "bus/source.h"
 #include "bus/tickets.h"
@@ -39,7 +40,8 @@ void Lanes::join(Ticket& ticket, const std::string& host, uint16_t port) {
 
 void Lanes::dial(Peer& peer) {
   if (by_lane_.size() >= limits::kLanesMax / 2) close_an_idle_one();
-  peer.lane = parts_.endpoint->dial(peer.node, peer.host, peer.port, peer.incarnation);
+  const uint64_t wanted = planted(Planted::any_incarnation) ? 0 : peer.incarnation;
+  peer.lane = parts_.endpoint->dial(peer.node, peer.host, peer.port, wanted);
   by_lane_[peer.lane] = &peer;
 }
 
@@ -86,7 +88,8 @@ void Lanes::pump(Peer& peer) {
 void Lanes::leave(Ticket& ticket, bool tell) {
   const auto it = peers_.find(ticket.peer);
   std::vector<SlotId> slots;
-  const bool lane_reads = it != peers_.end() && it->second.up && ticket.source->in_flight() > 0;
+  const bool lane_reads = it != peers_.end() && it->second.up && ticket.source->in_flight() > 0 &&
+                          !planted(Planted::lane_reads);
   for (TicketChunk& c : ticket.chunks) {
     if (c.slot == kNoSlot) continue;
     if (c.filling) {

@@ -1,5 +1,7 @@
 #include "bus/leases.h"
 
+#include "base/planted.h"
+
 namespace baton {
 
 Leases::Leases(Loop& loop, std::function<void(const TicketId&)> expired) : loop_(loop), expired_(std::move(expired)) {}
@@ -25,7 +27,7 @@ void Leases::drop(const TicketId& ticket) {
 void Leases::arm() {
   if (by_due_.empty()) return;
   const uint64_t due = by_due_.begin()->first;
-  if (timer_ != 0 && armed_for_ <= due) return;
+  if (timer_ != 0 && (armed_for_ <= due || planted(Planted::late_lease))) return;
   loop_.cancel(timer_);
   const uint64_t now = loop_.now_ns();
   armed_for_ = due;

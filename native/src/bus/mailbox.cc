@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/planted.h"
 
 namespace baton {
 
@@ -19,7 +20,7 @@ void Mailbox::ticket(TicketView view) {
   else live_[view.ticket] = view;
   const auto [it, fresh] = position_.emplace(view.ticket, next_.tickets.size());
   if (fresh) next_.tickets.push_back(std::move(view));
-  else next_.tickets[it->second] = std::move(view);
+  else if (!planted(Planted::lost_progress)) next_.tickets[it->second] = std::move(view);
   news_ = true;
 }
 
@@ -55,7 +56,8 @@ void Mailbox::tell() {
 
 Drained Mailbox::drain() {
   const std::lock_guard lock(mutex_);
-  news_ = woken_ = false;
+  news_ = false;
+  if (!planted(Planted::lost_wake) || next_.granted.empty()) woken_ = false;
   position_.clear();
   return std::exchange(next_, {});
 }

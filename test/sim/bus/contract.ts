@@ -212,6 +212,9 @@ export interface LaneConnection {
   /** The connection breaks and what is in flight is lost. With `side` only that end learns of it now; the other one when
    * it is needed and has heard nothing for silenceMs, or when told by another cut. */
   cut(side?: Side): void;
+  /** The socket that carries what is said to this side takes no more, or does so again: of a run that has begun the rest is read
+   * from the arena only then. */
+  clog(to: Side, clogged: boolean): void;
   /** The next run towards this side that has not begun to arrive carries a wrong stripe. False: there is none. */
   corruptNext(to: Side): boolean;
   /** The next message towards this side comes twice (TCP's sequence numbers would not let it; the bus bears it). */

@@ -8,7 +8,7 @@ import { digestOf } from './geometry.ts';
 import { nowhere } from './target.ts';
 import { reason } from './ticket.ts';
 
-type Out = { kind: 'run'; run: Run } | Exclude<LaneMessage, { kind: 'run' }>;
+type Out = { kind: 'run'; run: Run; begun: boolean } | Exclude<LaneMessage, { kind: 'run' }>;
 type Stage = 'waiting' | 'up' | 'ended';
 
 /** What carries this end's messages. */
@@ -44,6 +44,7 @@ export class LaneEnd implements Lane {
   #queue: Out[] = [];
   #inFlight: Run[] = [];
   #starved = false;
+  #clogged = false;
   #writing: Timer | null = null;
   #silence: Timer | null = null;
 
@@ -78,13 +79,13 @@ export class LaneEnd implements Lane {
       this.#starved = true;
       return false;
     }
-    this.#push({ kind: 'run', run });
+    this.#push({ kind: 'run', run, begun: false });
     return true;
   }
 
   cancel(ticket: string, epoch: number, why: number, quiesced: boolean): void {
     if (!this.up) return;
-    this.#queue = this.#queue.filter((out) => out.kind !== 'run' || out.run.ticket !== ticket);
+    this.#queue = this.#queue.filter((out) => out.kind !== 'run' || out.begun || out.run.ticket !== ticket);
     // The rest of a payload that is arriving is thrown away: after this nothing is written to its place.
     const place = this.arriving?.run.ticket === ticket ? this.arriving.place : null;
     if (this.arriving !== null && place !== null && place.write !== null) {
@@ -142,6 +143,11 @@ export class LaneEnd implements Lane {
     this.#tellWritable();
   }
 
+  clog(clogged: boolean): void {
+    this.#clogged = clogged;
+    if (this.up) this.#writeSoon();
+  }
+
   need(needed: boolean): void {
     if (needed && !this.needed) this.heardAt = this.options.clock.now();
     this.needed = needed;
@@ -168,7 +174,7 @@ export class LaneEnd implements Lane {
   /** Ends it without telling the sink; `flush`: after a last attempt to send what waits. */
   close(flush: boolean): void {
     if (this.stage === 'ended') return;
-    if (flush && this.up) for (const out of this.#queue) this.#carry(out);
+    if (flush && this.up && !this.#clogged) for (const out of this.#queue) this.#carry(out);
     this.#over(false);
   }
 
@@ -181,12 +187,19 @@ export class LaneEnd implements Lane {
   }
 
   #room(): boolean {
-    return this.#inFlight.length + this.#queue.filter(({ kind }) => kind === 'run').length < this.#window;
+    return (
+      this.#inFlight.length + this.#queue.filter((out) => out.kind === 'run' && !out.begun).length <
+      this.#window
+    );
   }
 
   #push(out: Out): void {
     this.#queue.push(out);
-    // At the end of this turn, so that all that is said in one turn goes out together.
+    this.#writeSoon();
+  }
+
+  /** At the end of this turn, so that all that is said in one turn goes out together. */
+  #writeSoon(): void {
     this.#writing ??= this.options.clock.after(0, () => {
       this.#writing = null;
       this.#write();
@@ -194,19 +207,33 @@ export class LaneEnd implements Lane {
   }
 
   #write(): void {
+    if (this.#clogged) {
+      const first = this.#queue[0];
+      if (first !== undefined) this.#begin(first);
+      return;
+    }
     const waiting = this.#queue;
     this.#queue = [];
     for (const out of waiting) {
       this.#carry(out);
-      if (out.kind !== 'run') continue;
-      this.#inFlight.push(out.run);
-      this.#sink.sending(this.id, out.run);
+      this.#begin(out);
     }
     this.#tellWritable();
   }
 
+  /** Its first byte has gone out: from now on it waits for its verdict. */
+  #begin(out: Out): void {
+    if (out.kind !== 'run' || out.begun) return;
+    out.begun = true;
+    this.#inFlight.push(out.run);
+    this.#sink.sending(this.id, out.run);
+  }
+
   #carry(out: Out): void {
-    this.#carrier.send(this.side, out.kind === 'run' ? { ...out, values: out.run.read() } : out);
+    this.#carrier.send(
+      this.side,
+      out.kind === 'run' ? { kind: 'run', run: out.run, values: out.run.read() } : out,
+    );
   }
 
   #acknowledge(run: Run, landing: Landing, why: number): void {

@@ -20,6 +20,8 @@ export interface NetworkOptions {
   silence?: boolean;
   /** A connection has something to carry, or has come or gone. */
   changed?: (connection: LaneConnection) => void;
+  /** A message has gone out towards this side. */
+  sent?: (connection: LaneConnection, to: Side, message: LaneMessage) => void;
 }
 
 const other = (side: Side): Side => (side === 'dialler' ? 'listener' : 'dialler');
@@ -33,7 +35,13 @@ export class ModelNetwork implements LaneNetwork {
   #ports = 40000;
 
   constructor(options: NetworkOptions = {}) {
-    this.options = { window: BOUNDS.runsInFlight, silence: false, changed: () => undefined, ...options };
+    this.options = {
+      window: BOUNDS.runsInFlight,
+      silence: false,
+      changed: () => undefined,
+      sent: () => undefined,
+      ...options,
+    };
   }
 
   /** Those that have not ended at both ends, in the order in which they were dialled. */
@@ -251,6 +259,10 @@ export class Connection implements LaneConnection, Carrier {
     if (side !== 'dialler') this.#accepted?.end(LANE_LOST, true);
   }
 
+  clog(to: Side, clogged: boolean): void {
+    this.#end(other(to))?.clog(clogged);
+  }
+
   corruptNext(to: Side): boolean {
     const run = this.#wires[to].find(({ message, begun }) => message.kind === 'run' && !begun)?.message;
     if (run?.kind !== 'run') return false;
@@ -272,6 +284,7 @@ export class Connection implements LaneConnection, Carrier {
     const to = other(from);
     if (this.#end(to)?.stage === 'ended') return;
     this.#wires[to].push({ message, begun: false });
+    this.#network.options.sent(this, to, message);
     this.#network.options.changed(this);
   }
 
