@@ -154,8 +154,13 @@ export class FaultRig {
     return transferMetric(this.cluster, 'lane_bytes_in_total');
   }
 
-  async untilMetric(name: string, metric: string, there: (value: number) => boolean): Promise<void> {
-    await until(`${metric} of ${name}`, async () => there(await this.metric(name, metric)));
+  async untilMetric(
+    name: string,
+    metric: string,
+    there: (value: number) => boolean,
+    ms?: number,
+  ): Promise<void> {
+    await until(`${metric} of ${name}`, async () => there(await this.metric(name, metric)), ms);
   }
 
   /** Whoever died runs again, every engine is attached, the router sees all of them. */

@@ -1,5 +1,7 @@
 // Asking under faults, and judging what came: the right answer, or one of the ways in which there may be none. What is wrong or
 // cut short without a word is an error of the test, whatever the test expects.
+import { request, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { BatonError, ERRORS, type ErrorEntry } from '#core/errors.ts';
 
 /**
@@ -25,8 +27,6 @@ export interface Question {
   maxTokens?: number;
   stream?: boolean;
   signal?: AbortSignal;
-  /** Told of the tokens that have come so far. */
-  onTokens?: (count: number) => void;
   headers?: Record<string, string>;
 }
 
@@ -34,15 +34,16 @@ export async function outcomeOf(question: Question): Promise<Outcome> {
   const seen: number[] = [];
   try {
     const response = await send(question);
-    if (response.status !== 200) return refused(response.status, response.headers, await response.text());
+    const { statusCode: status = 0 } = response;
+    if (status !== 200) return refused(status, response, await text(response));
     if (question.stream === true) return await streamed(response, question, seen);
-    take(seen, await response.json(), question);
+    take(seen, JSON.parse(await text(response)), question);
     return whole(seen, question);
   } catch (error) {
-    const { name, message, cause } = error as Error & { cause?: { code?: string } };
-    const broke = message === 'fetch failed' || message === 'terminated' || name === 'AbortError';
-    if (!broke) throw error;
-    return { kind: 'cut', code: cause?.code ?? name, tokens: seen.length };
+    // What a socket or the HTTP over it says; all else is the judge's.
+    const { code } = error as { code?: unknown };
+    if (typeof code !== 'string') throw error;
+    return { kind: 'cut', code, tokens: seen.length };
   }
 }
 
@@ -50,34 +51,45 @@ export async function outcomeOf(question: Question): Promise<Outcome> {
 export const told = ({ kind, code, tokens }: Outcome): string =>
   kind === 'right' ? `right ${tokens}` : `${kind} ${code}`;
 
-function send(question: Question): Promise<Response> {
+/** Over a connection of its own, which ends with it: none is left when what a process holds is counted. */
+function send(question: Question): Promise<IncomingMessage> {
   const { url, key, id, tokens, right, maxTokens = right.length, stream = false, signal, headers } = question;
-  return fetch(`${url}/v1/completions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-request-id': id, authorization: `Bearer ${key}`, ...headers },
-    body: JSON.stringify({
-      model: 'synthetic', prompt: [...tokens], max_tokens: maxTokens, temperature: 0, ignore_eos: true, return_token_ids: true,
-      stream,
-    }),
-    ...(signal === undefined ? {} : { signal }),
+  const body = JSON.stringify({
+    model: 'synthetic', prompt: [...tokens], max_tokens: maxTokens, temperature: 0, ignore_eos: true, return_token_ids: true,
+    stream,
   }); // prettier-ignore
+  return new Promise((resolve, reject) => {
+    const sent = request(`${url}/v1/completions`, {
+      method: 'POST',
+      agent: false,
+      headers: {
+        'content-type': 'application/json',
+        'x-request-id': id,
+        authorization: `Bearer ${key}`,
+        ...headers,
+      },
+      ...(signal === undefined ? {} : { signal }),
+    });
+    sent.once('response', resolve);
+    sent.on('error', reject);
+    sent.end(body);
+  });
 }
 
-async function streamed(response: Response, question: Question, seen: number[]): Promise<Outcome> {
-  let text = '';
+async function streamed(response: IncomingMessage, question: Question, seen: number[]): Promise<Outcome> {
+  let held = '';
   let ended: Outcome | null = null;
   const decoder = new TextDecoder();
-  for await (const bytes of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    text += decoder.decode(bytes, { stream: true });
-    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-      const data = text.slice(0, end).replace(/^data: /, '');
-      text = text.slice(end + 2);
+  for await (const bytes of response as AsyncIterable<Buffer>) {
+    held += decoder.decode(bytes, { stream: true });
+    for (let end = held.indexOf('\n\n'); end >= 0; end = held.indexOf('\n\n')) {
+      const data = held.slice(0, end).replace(/^data: /, '');
+      held = held.slice(end + 2);
       if (ended !== null) throw wrong(question, `an event after the end (${told(ended)})`);
       ended = event(data, question, seen);
-      if (ended === null) question.onTokens?.(seen.length);
     }
   }
-  if (ended === null || text !== '')
+  if (ended === null || held !== '')
     throw wrong(question, `its stream ended without a word after ${seen.length} tokens`);
   return ended;
 }
@@ -108,11 +120,11 @@ function whole(seen: readonly number[], question: Question): Outcome {
   return { kind: 'right', code: '', tokens: seen.length };
 }
 
-function refused(status: number, headers: Headers, body: string): Outcome {
+function refused(status: number, { headers }: IncomingMessage, body: string): Outcome {
   const { code } = (JSON.parse(body) as { error: { code: string } }).error;
-  const entry = documented(code, headers.get('x-request-id') ?? '');
+  const entry = documented(code, String(headers['x-request-id']));
   const expected = [entry.status, entry.retryAfter];
-  const got = [status, headers.has('retry-after')];
+  const got = [status, 'retry-after' in headers];
   if (String(got) !== String(expected))
     throw new Error(`${code}: status and Retry-After ${String(got)}, documented ${String(expected)}`);
   return { kind: 'refused', code, tokens: 0 };

@@ -1,0 +1,21 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+const folder = join(root, 'test/fault');
+/** Parts that a test fills in are stars. */
+const plain = (id: string): string => id.replaceAll(/\$\{end\}|%s/g, '*');
+
+test('docs/reliability.md names every cell that a fault test names, and no other', () => {
+  const told = [...readFileSync(join(root, 'docs/reliability.md'), 'utf8').matchAll(/^\| (`.*?`) \|/gm)]
+    .flatMap(([, cell = '']) => cell.split(', '))
+    .map((cell) => cell.replaceAll('`', ''));
+  const tested = readdirSync(folder).flatMap((file) =>
+    [...readFileSync(join(folder, file), 'utf8').matchAll(/['`]\[([a-z][a-z0-9${}%-]+)\]? ?/g)].map(
+      ([, id = '']) => plain(id).replace(/:$/, ''),
+    ),
+  );
+  expect(tested.length).toBeGreaterThan(70);
+  expect([...new Set(told)].sort()).toEqual([...new Set(tested)].sort());
+});
