@@ -1,7 +1,7 @@
 // Where settings come from, later ones winning: defaults, the YAML file, the environment (BATON_ROUTER__PORT=8000 is
 // router.port), flags (--set router.port=8000). The cluster key comes from files or BATON_CLUSTER_KEY only.
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
+import { parse, YAMLParseError } from 'yaml';
 import { BatonError } from './errors.ts';
 import { parseSettings } from './schema.ts';
 import { settings, type Settings } from './settings.ts';
@@ -37,7 +37,9 @@ export function loadConfig(sources: ConfigSources): Settings {
   }
   for (const set of sources.sets) {
     const at = set.indexOf('=');
-    if (at < 1) throw new BatonError('bad_config', `--set ${set}: write --set path.to.key=value`);
+    // It may be a secret that lost its key: never quoted.
+    if (at < 1)
+      throw new BatonError('bad_config', '--set without key and value: write --set path.to.key=value');
     put(tree, set.slice(0, at).split('.'), scalar(set.slice(at + 1), '--set'), `--set ${set.slice(0, at)}`);
   }
   return parseSettings(settings, tree, sources.file ?? 'configuration');
@@ -80,13 +82,16 @@ export function isLoopback(host: string): boolean {
 }
 
 function readYaml(file: string): Tree {
-  let value: unknown;
+  let text: string;
   try {
-    value = parse(readFileSync(file, 'utf8'));
+    text = readFileSync(file, 'utf8');
   } catch (error) {
-    const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : '';
-    throw new BatonError('bad_config', `${file}: ${why}: correct the file or its path`, { cause: error });
+    const why = (error as NodeJS.ErrnoException).code ?? 'not readable';
+    throw new BatonError('bad_config', `${file}: ${why}: correct the path or its permissions`, {
+      cause: error,
+    });
   }
+  const value = yaml(text, file, 'correct the file');
   if (value === null || value === undefined) return {};
   if (typeof value !== 'object' || Array.isArray(value))
     throw new BatonError('bad_config', `${file}: must be a YAML mapping`);
@@ -108,19 +113,28 @@ function readKey(file: string): Uint8Array {
   }
 }
 
-function scalar(text: string, where: string): unknown {
+const scalar = (text: string, where: string): unknown => yaml(text, where, 'quote it');
+
+/** What the library says of an error or a doubt quotes the text, secrets included: only its code and the place are told. */
+function yaml(text: string, where: string, mend: string): unknown {
   try {
-    return parse(text) as unknown;
+    return parse(text, { logLevel: 'error' }) as unknown;
   } catch (error) {
-    throw new BatonError('bad_config', `${where}: not a YAML value: quote it`, { cause: error });
+    const known = error instanceof YAMLParseError;
+    const [start] = (known ? error.linePos : undefined) ?? [];
+    const place = start === undefined ? '' : ` at line ${start.line}, column ${start.col}`;
+    throw new BatonError(
+      'bad_config',
+      `${where}: not YAML${place}${known ? ` (${error.code})` : ''}: ${mend}`,
+    );
   }
 }
 
 function put(tree: Tree, path: readonly string[], value: unknown, where: string): void {
   let node = tree;
+  if (path.includes('__proto__')) throw new BatonError('bad_config', `${where}: no such key`);
   for (const step of path.slice(0, -1)) {
-    if (step === '__proto__') throw new BatonError('bad_config', `${where}: no such key`);
-    const next = node[step] ?? {};
+    const next = (Object.hasOwn(node, step) ? node[step] : null) ?? {};
     if (typeof next !== 'object' || Array.isArray(next)) {
       throw new BatonError('bad_config', `${where}: ${step} is not a section: set the whole value instead`);
     }

@@ -15,7 +15,8 @@ export function parseSettings<T extends z.ZodType>(schema: T, value: unknown, wh
 function complaint(issue: z.core.$ZodIssue, root: unknown): string {
   const key = issue.path.map(String).join('.') || '(top level)';
   if (issue.code === 'unrecognized_keys') {
-    return `${key}: unknown key${issue.keys.length > 1 ? 's' : ''} ${issue.keys.join(', ')}: remove or correct the spelling`;
+    const names = issue.keys.slice(0, 8).map((name) => name.slice(0, 40));
+    return `${key}: unknown key${names.length > 1 ? 's' : ''} ${names.join(', ')}: remove or correct the spelling`;
   }
   return `${key} = ${shown(at(root, issue.path), key)}: ${issue.message}`;
 }
@@ -26,10 +27,11 @@ function at(root: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-// A secret's value never appears in a message.
+// A secret's value never appears in a message, also where it stands in a wrong place of its section.
 function shown(value: unknown, key: string): string {
-  if (/secret|key|password|token_hash/i.test(key)) return value === undefined ? 'not set' : '(hidden)';
   if (value === undefined) return 'not set';
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'a mapping';
+  if (/^(tenants|cluster)\b|secret|key|password|token_hash/i.test(key)) return '(hidden)';
   const text = JSON.stringify(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -7,12 +7,14 @@ import { refuseDuplicates, scanJsonObject, type ScannedObject } from './json-sca
 export type Edits = ReadonlyMap<string, string | null>;
 
 /** Keys whose meaning the router knows: standing twice they could mean one thing here and another at the engine. */
-const WATCHED: ReadonlySet<string> = new Set([
+export const WATCHED: ReadonlySet<string> = new Set([
   'model', 'messages', 'prompt', 'tools', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens', 'min_tokens',
   'n', 'best_of', 'stop', 'logprobs', 'top_logprobs', 'response_format', 'temperature', 'top_p', 'seed', 'echo', 'suffix',
   'cache_salt', 'kv_transfer_params', 'prompt_logprobs', 'prompt_embeds', 'use_beam_search', 'chat_template',
   'chat_template_kwargs', 'add_generation_prompt', 'continue_final_message', 'add_special_tokens', 'documents',
-  'truncate_prompt_tokens', 'mm_processor_kwargs', 'ignore_eos', 'reasoning_effort',
+  'truncate_prompt_tokens', 'mm_processor_kwargs', 'ignore_eos', 'reasoning_effort', 'audio', 'modalities', 'web_search_options',
+  'functions', 'function_call', 'presence_penalty', 'frequency_penalty', 'stop_token_ids', 'logit_bias', 'guided_json', 'guided_regex',
+  'guided_choice', 'guided_grammar', 'structured_outputs',
 ]); // prettier-ignore
 
 /** Reads the bytes as one JSON object; `invalid_json` or `duplicate_key` otherwise. */

@@ -12,7 +12,7 @@ export interface ChatPrompt {
 type Fields = Readonly<Record<string, unknown>>;
 
 // Fields that change what the engine's template makes of the messages; the router's own rendering knows none of them.
-const SHAPING: ReadonlySet<string> = new Set([
+export const SHAPING: ReadonlySet<string> = new Set([
   'chat_template', 'chat_template_kwargs', 'add_generation_prompt', 'continue_final_message', 'add_special_tokens',
   'documents', 'truncate_prompt_tokens', 'mm_processor_kwargs', 'reasoning_effort', 'prompt_embeds',
 ]); // prettier-ignore

@@ -23,7 +23,7 @@ export type CompletionPrompt = TextPrompt | IdsPrompt | ManyPrompts;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const SHAPING: ReadonlySet<string> = new Set([
+export const SHAPING: ReadonlySet<string> = new Set([
   'add_special_tokens',
   'truncate_prompt_tokens',
   'prompt_embeds',

@@ -20,7 +20,7 @@ export interface Params {
 type Check = (fields: Fields, name: string) => void;
 
 /** What is required of a field that is there. */
-const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
+export const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ...['audio', 'web_search_options', 'functions', 'function_call', 'suffix'].map((name): [string, Check] => [name, absent]),
   ['modalities', (fields, name) => { modalities(fields, name); }],
   ['max_tokens', (fields, name) => { integer(fields, name, 1, LIMITS.promptTokensMax); }],

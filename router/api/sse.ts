@@ -11,7 +11,9 @@ export type FirstEvent =
 
 // Within a text the quotes would be escaped.
 const ERROR = Buffer.from('"error"');
-const DONE = /(?:^|[\r\n])data:[ \t]*\[DONE\]/;
+// With nothing but comments behind it, in the last bytes of a stream.
+const DONE = /(?:^|[\r\n])data:[ \t]*\[DONE\][ \t]*(?:[\r\n](?::[^\r\n]*)?)*$/;
+const END_BYTES = 64;
 const NOTHING = Buffer.alloc(0);
 const LF = 0x0a;
 const CR = 0x0d;
@@ -52,8 +54,8 @@ export class EventWatch {
   /** An event that has begun and not ended, and how much of it has passed: of one that is too long to be held. */
   private begun: Buffer = NOTHING;
   private passed = 0;
+  /** The piece that came last; where it is short, the end of what came. */
   private last: Buffer = NOTHING;
-  private before: Buffer = NOTHING;
 
   /** The piece that came last. */
   get latest(): Buffer {
@@ -65,8 +67,7 @@ export class EventWatch {
   }
 
   push(chunk: Buffer): Passed {
-    this.before = this.last;
-    this.last = chunk;
+    this.last = chunk.length < END_BYTES ? Buffer.concat([this.last.subarray(-END_BYTES), chunk]) : chunk;
     const bytes = this.begun.length === 0 ? chunk : Buffer.concat([this.begun, chunk]);
     const from = this.passed;
     this.passed = 0;
@@ -97,10 +98,9 @@ export class EventWatch {
     return data !== null && errorStatus(data) !== null;
   }
 
-  /** The last that came is [DONE]. */
+  /** The last that came is [DONE], in however many pieces. */
   get done(): boolean {
-    const { last, before } = this;
-    return DONE.test(last.toString('latin1')) || DONE.test(Buffer.concat([before, last]).toString('latin1'));
+    return DONE.test(this.last.subarray(-END_BYTES).toString('latin1'));
   }
 }
 

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readBody, splice, type Edits } from '#router/api/body.ts';
+import { readBody, splice, WATCHED, type Edits } from '#router/api/body.ts';
+import { SHAPING as CHAT } from '#router/api/chat.ts';
+import { SHAPING as COMPLETION } from '#router/api/completions.ts';
+import { CHECKS } from '#router/api/params.ts';
+import { baton } from '#router/dialects/baton.ts';
+import { local } from '#router/dialects/local.ts';
+import { vllmNixl } from '#router/dialects/vllm-nixl.ts';
 
 const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8');
 const edited = (text: string, edits: Record<string, string | null>): string =>
@@ -56,4 +62,25 @@ describe('splicing', () => {
       }),
     );
   });
+});
+
+test('every key that is read, stripped or spliced may stand once only', () => {
+  const params = {
+    model: 'm',
+    stream: false,
+    maxTokens: 1,
+    usesCompletionTokens: true,
+    choices: 1,
+    cacheSalt: '',
+  };
+  const facts = { params, ids: null, root: '', named: true, ticket: '', engineParams: '{}' };
+  const spliced = [baton, local, vllmNixl].flatMap((dialect) => [
+    ...(dialect.prefill(facts)?.keys() ?? []),
+    ...dialect.decode(facts).keys(),
+  ]);
+  const read = ['model', 'messages', 'tools', 'prompt', 'n', 'stream', 'prompt_logprobs', 'use_beam_search'];
+  for (const key of [...CHECKS.keys(), ...CHAT, ...COMPLETION, ...spliced, ...read]) {
+    expect(() => readBody(Buffer.from(`{"${key}":1,"x":2,"${key}":1}`)), key).toThrow('duplicate_key');
+    expect(WATCHED).toContain(key);
+  }
 });
