@@ -57,8 +57,10 @@ async function several(count: number, from: number, fresh: number): Promise<numb
   const many = await pool.run(seeds, told).finally(() => { pool.close(); }); // prettier-ignore
   for (const [what, n] of [...many.counts].sort(([a], [b]) => (a < b ? -1 : 1)))
     console.log(`${what.padEnd(40)} ${n}`);
-  const absent = seeds.length >= COVERAGE_SEEDS_MIN ? missing(many.counts) : [];
-  for (const what of absent) console.log(`never occurred: ${what}`);
+  const few = seeds.length < COVERAGE_SEEDS_MIN;
+  const never = missing(many.counts);
+  for (const what of never) console.log(`never occurred${few ? ', in so few seeds' : ''}: ${what}`);
+  const absent = few ? [] : never;
   counted(seeds.length - failing.size, failing.size + absent.length);
   last(seeds.length, from, many.violations.length, many.requests, many.faults, started);
   return failing.size + absent.length > 0 ? 1 : 0;
