@@ -91,19 +91,6 @@ describe('on a bad network', () => {
     expect(await outcome).toMatchObject({ kind: 'cut', tokens: 0 });
     expect((await rig.ended('half-close')).code).toBe('client_closed');
   });
-  test('[client-hold-s6] it takes nothing more: it is cut after its bound, others are served meanwhile', async () => {
-    const body = JSON.stringify({
-      model: 'synthetic', prompt: [...(await rig.prompt(256)).tokens], n: 8, max_tokens: 6000, ignore_eos: true, stream: true,
-    }); // prettier-ignore
-    const socket = await open();
-    socket.pause();
-    socket.write(head(body.length) + body);
-    await rig.untilMetric('router', 'baton_router_requests_in_flight', (value) => value === 1);
-    expect(await rig.ask(await rig.prompt(512))).toMatchObject({ kind: 'right' });
-    // Megabytes first go into the kernel's buffers.
-    await rig.untilMetric('router', 'baton_router_clients_cut_total', (value) => value === 1, 90_000);
-    socket.destroy();
-  });
 });
 
 const head = (length: number): string =>

@@ -315,7 +315,7 @@ describe('when there is no capacity', () => {
     expect((await router.get('/health/live')).status).toBe(200);
   });
 
-  test('a prompt beyond the free KV room gives 503 no_room', async () => {
+  test('[decode-noroom-s0] a prompt beyond the free KV room gives 503 no_room', async () => {
     await start({ engines: [{ name: 'e1', url: engine.url, role: 'both', model: 'mock', kv_tokens: 10 }] });
     const response = await router.post('/v1/completions', {
       model: 'mock',

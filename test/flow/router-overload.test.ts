@@ -189,7 +189,7 @@ describe('a client that reads nothing of its stream', () => {
       if (!response.write(text)) await Promise.race([once(response, 'drain'), closedEarly]);
   };
 
-  test('is cut after its bound, which ends its leg; others go on meanwhile', async () => {
+  test('[client-hold-s6] is cut after its bound, which ends its leg; others go on meanwhile', async () => {
     await start({ timeouts: { client_stall_ms: 300 } });
     engine.script = (seen) => (seen.json['user'] === 'slow' ? endless(seen) : answerWell(seen));
     const leg = engine.next();
