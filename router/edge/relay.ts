@@ -200,7 +200,8 @@ export class Relay implements LegHandler {
 
   private finish(): void {
     const rest = this.watch?.rest ?? NOTHING;
-    if (rest.length > 0) this.to.end(rest);
+    // An event without its end is none.
+    if (rest.length > 0) this.to.end(Buffer.concat([rest, END_OF_EVENT]));
     else this.to.end();
     this.over();
   }
