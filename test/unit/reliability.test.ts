@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '../..');
-const folder = join(root, 'test/fault');
+const folders = ['test/fault', 'test/flow'].map((name) => join(root, name));
 /** Parts that a test fills in are stars. */
 const plain = (id: string): string => id.replaceAll(/\$\{end\}|%s/g, '*');
 
@@ -11,9 +11,14 @@ test('docs/reliability.md names every cell that a fault test names, and no other
   const told = [...readFileSync(join(root, 'docs/reliability.md'), 'utf8').matchAll(/^\| (`.*?`) \|/gm)]
     .flatMap(([, cell = '']) => cell.split(', '))
     .map((cell) => cell.replaceAll('`', ''));
-  const tested = readdirSync(folder).flatMap((file) =>
-    [...readFileSync(join(folder, file), 'utf8').matchAll(/['`]\[([a-z][a-z0-9${}%-]+)\]? ?/g)].map(
-      ([, id = '']) => plain(id).replace(/:$/, ''),
+  const files = folders.flatMap((folder) =>
+    readdirSync(folder)
+      .filter((file) => file.endsWith('.test.ts'))
+      .map((file) => join(folder, file)),
+  );
+  const tested = files.flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/['`]\[([a-z][a-z0-9${}%-]+)\]? ?/g)].map(([, id = '']) =>
+      plain(id).replace(/:$/, ''),
     ),
   );
   expect(tested.length).toBeGreaterThan(70);

@@ -97,7 +97,8 @@ function naive(stream: string, broken: boolean): Told {
       text += bytes;
       begun ||= found !== null;
     }
-    if (!whole && isDone(stream, newline)) text += bytes;
+    // An event without its end is none to a reader: it gets one.
+    if (!whole && event !== '' && isDone(stream, newline)) text += `${bytes}\n\n`;
   }
   if (!begun) return { text: '', outcome: broken ? 'failed decode_failed' : 'failed upstream_protocol' };
   if (isDone(stream, newline)) return { text, outcome: 'done' };
