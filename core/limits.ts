@@ -41,7 +41,7 @@ export const LIMITS = {
   reportsKeptMax: 4096,
   /** Keys of one message of a listing. */
   listedKeysMax: 65_536,
-  /** From the end of a drain to the forced end of tickets and streams, ms. */
+  /** From the end of a drain to the forced end of tickets, streams and answers that nobody takes, ms. */
   stopMs: 500,
   /** Bytes of one batch on the control stream. */
   batchBytesMax: 16 * 1024 * 1024,

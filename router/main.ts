@@ -48,7 +48,7 @@ export interface RouterOptions {
 export interface RunningRouter {
   url: string;
   adminUrl: string;
-  /** Admits nothing more; what runs ends by itself or, after drain_ms, with `shutting_down`. */
+  /** Admits nothing more; what runs ends by itself or, after drain_ms, with `shutting_down`. Then answers are with their clients. */
   drain(): Promise<void>;
   close(): Promise<void>;
 }
@@ -67,7 +67,11 @@ export async function runRouter(config: Settings, options: RouterOptions): Promi
     return {
       url: server.url,
       adminUrl: admin.url,
-      drain: () => drain(world),
+      drain: async () => {
+        const last = options.clock.now() + settings.timeouts.drain_ms;
+        await drain(world);
+        await server.flushed(Math.max(LIMITS.stopMs, last - options.clock.now()), options.clock);
+      },
       close: async () => {
         world.watch.cancelAll(new BatonError('shutting_down'));
         await server.close();

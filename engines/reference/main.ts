@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '#core/clock.ts';
 import { BatonError } from '#core/errors.ts';
+import { LIMITS } from '#core/limits.ts';
 import { type Logger, silentLogger } from '#core/log.ts';
 import { createMetrics } from '#core/metrics.ts';
+import { OpenAnswers } from '#core/open-answers.ts';
 import { type Random, systemRandom } from '#core/random.ts';
 import { createRenderer } from '#core/render.ts';
 import type { EngineSettings } from '#core/settings.ts';
@@ -28,7 +30,7 @@ export interface RunningEngine {
   /** SHA-256 of the namespace encoding of the engine's KV. */
   readonly namespace: Uint8Array;
   readonly engine: Engine;
-  /** Refuses new requests, finishes what runs, within `drain_ms`. */
+  /** Refuses new requests, finishes what runs and gives it to whoever asked, within `drain_ms`. */
   drain(): Promise<void>;
   /** Ends everything at once; idempotent. */
   close(): Promise<void>;
@@ -49,7 +51,8 @@ export async function runEngine(settings: EngineSettings, options: RunOptions = 
     log: options.log ?? silentLogger,
     metrics: createMetrics(ENGINE_METRICS),
   });
-  const server = createEngineServer(engine);
+  const answers = new OpenAnswers();
+  const server = createEngineServer(engine, answers);
   try {
     server.listen(settings.port, settings.host);
     await once(server, 'listening');
@@ -66,7 +69,12 @@ export async function runEngine(settings: EngineSettings, options: RunOptions = 
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
     namespace: model.namespace,
     engine,
-    drain: () => engine.drain(),
+    drain: async () => {
+      const { clock } = engine.parts;
+      const last = clock.now() + settings.drain_ms;
+      await engine.drain();
+      await answers.taken(Math.max(LIMITS.stopMs, last - clock.now()), clock);
+    },
     close: () => (closing ??= closeAll(engine, server)),
   };
 }

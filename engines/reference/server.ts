@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { BatonError, errorBody } from '#core/errors.ts';
 import { hex } from '#core/ids.ts';
+import type { OpenAnswers } from '#core/open-answers.ts';
 import { VERSION } from '#core/version.ts';
 import { answer } from './api/answer.ts';
 import { chatShape, readChat } from './api/chat.ts';
@@ -75,7 +76,7 @@ const routes: Readonly<Record<string, { method: 'GET' | 'POST'; handle: Handler 
   },
 };
 
-export function createEngineServer(engine: Engine): Server {
+export function createEngineServer(engine: Engine, answers: OpenAnswers): Server {
   const { headersMs, bodyMs, headerBytesMax } = ENGINE_LIMITS;
   const options = {
     headersTimeout: headersMs,
@@ -83,6 +84,7 @@ export function createEngineServer(engine: Engine): Server {
     maxHeaderSize: headerBytesMax,
   };
   return createServer(options, (request, response) => {
+    answers.add(response);
     void serve(engine, request, response);
   });
 }

@@ -1,5 +1,6 @@
 // The HTTP edge as the rest of the router sees it: a request record in, legs out, bytes relayed with back-pressure and
 // abort. node:http and undici stand behind it.
+import type { Clock } from '#core/clock.ts';
 import type { BatonError } from '#core/errors.ts';
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
@@ -37,8 +38,9 @@ export type EdgeHandler = (request: EdgeRequest, downstream: Downstream) => void
 
 export interface EdgeServer {
   readonly url: string;
-  /** Stops accepting connections; what is open goes on. */
-  stop(): void;
+  /** Resolves when the answers that are open now are with their clients, at the latest after `ms`. */
+  flushed(ms: number, clock: Clock): Promise<void>;
+  /** Ends everything at once. */
   close(): Promise<void>;
 }
 

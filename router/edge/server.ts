@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import { BatonError, errorBody } from '#core/errors.ts';
 import { LIMITS } from '#core/limits.ts';
+import { OpenAnswers } from '#core/open-answers.ts';
 import { ROUTER_LIMITS } from '../limits.ts';
 import type { Downstream, EdgeHandler, EdgeRequest, EdgeServer, Headers } from './contract.ts';
 
@@ -13,6 +14,7 @@ export async function createEdgeServer(
   port: number,
   handler: EdgeHandler,
 ): Promise<EdgeServer> {
+  const answers = new OpenAnswers();
   const server = createServer(
     {
       noDelay: true,
@@ -23,6 +25,7 @@ export async function createEdgeServer(
       connectionsCheckingInterval: ROUTER_LIMITS.slowCheckMs,
     },
     (request, response) => {
+      answers.add(response);
       const exchange = new Exchange(request, response);
       handler(exchange, exchange);
     },
@@ -45,10 +48,7 @@ export async function createEdgeServer(
   const bound = (server.address() as AddressInfo).port;
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
-    stop() {
-      server.close();
-      server.closeIdleConnections();
-    },
+    flushed: (ms, clock) => answers.taken(ms, clock),
     close: () =>
       new Promise((resolve) => {
         server.close(() => {
