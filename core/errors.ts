@@ -117,6 +117,13 @@ export const ERRORS = {
     retryable: false,
     meaning: 'This process drains before it stops. Retry; the load balancer will choose another.',
   },
+  engine_unavailable: {
+    ...server,
+    status: 503,
+    retryAfter: true,
+    meaning:
+      'An engine refused the request for now (503): it drains, or is not ready. Retry after the stated time.',
+  },
   prefill_failed: {
     ...server,
     status: 502,

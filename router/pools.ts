@@ -160,8 +160,8 @@ export class Pools {
     await Promise.all(this.engines.map((engine) => this.probe(engine)));
   }
 
-  /** A leg could not reach this engine: it is down until a probe says otherwise. */
-  unreachable(engine: Engine): void {
+  /** A leg could not reach this engine, or was refused for now: it is down until a probe says otherwise. */
+  down(engine: Engine): void {
     engine.failures = ROUTER_LIMITS.probeFailuresMax;
     this.judge(engine);
   }

@@ -77,7 +77,9 @@ export class Relay implements LegHandler {
   head(status: number, headers: Headers): void {
     this.status = status;
     this.contentType = String(headers['content-type'] ?? 'application/json');
-    if (status >= 500) this.stop(new BatonError('decode_failed', `The decode engine answered ${status}.`));
+    if (status === 503) this.stop(new BatonError('engine_unavailable'));
+    else if (status >= 500)
+      this.stop(new BatonError('decode_failed', `The decode engine answered ${status}.`));
     else if (status >= 400) this.phase = 'refusal';
     else if (status >= 300) this.stop(new BatonError('upstream_protocol', `The engine answered ${status}.`));
     else if (this.contentType.startsWith('text/event-stream')) {

@@ -130,7 +130,7 @@ class DecodeLeg implements RelayEvents {
     const { pools } = this.world;
     this.gone = true;
     if (sent) pools.suspect(this.attempt.decode);
-    else pools.unreachable(this.attempt.decode);
+    else pools.down(this.attempt.decode);
   }
 
   stalled(waiting: boolean): void {
@@ -141,6 +141,7 @@ class DecodeLeg implements RelayEvents {
 
   failed(error: BatonError): void {
     const { ctx, world, attempt } = this;
+    if (error.code === 'engine_unavailable') world.pools.down(attempt.decode);
     const blamed = ctx.cancel.error === error || blamePull(ctx, world, attempt, error, this.gone);
     if (!blamed) ctx.exclude('decode', attempt.decode.name);
     this.over();

@@ -15,6 +15,10 @@ export function judge(
   if (collected.ok) {
     const { status } = collected.answer;
     if (status === 200) return null;
+    if (status === 503) {
+      if (prefill !== null) world.pools.down(prefill);
+      return new BatonError('engine_unavailable');
+    }
     if (status >= 400 && status < 500) {
       ctx.refusal = collected.answer;
       return new BatonError('upstream_refused');
@@ -23,7 +27,7 @@ export function judge(
   }
   if (prefill !== null) {
     if (collected.sent) world.pools.suspect(prefill);
-    else world.pools.unreachable(prefill);
+    else world.pools.down(prefill);
   }
   return new BatonError(
     'prefill_failed',

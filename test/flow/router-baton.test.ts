@@ -257,6 +257,13 @@ describe('a failed handoff is placed again', () => {
     expect(engines.d2.requests).toHaveLength(1);
   });
 
+  test('when the prefill engine drains: on another, which the next requests go to at once', async () => {
+    engines.p1.script = answerError(503, 'shutting_down');
+    engines.p1.healthy = false;
+    for (let i = 0; i < 2; i++) expect((await router.post('/v1/completions', body)).status).toBe(200);
+    expect([engines.p1.requests.length, engines.p2.requests.length]).toEqual([1, 2]);
+  });
+
   test('when the decode engine fails before its first token', async () => {
     engines.d1.script = answerError(503, 'busy');
     expect((await router.post('/v1/completions', body)).status).toBe(200);

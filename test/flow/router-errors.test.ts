@@ -8,6 +8,7 @@ import {
   startMockEngine,
   type MockEngine,
 } from '#test/support/mock-engine.ts';
+import { until } from '#test/support/ready.ts';
 import { startRouterBefore, type TestRouter } from '#test/support/router.ts';
 
 let engine: MockEngine;
@@ -184,6 +185,22 @@ describe('an engine that fails', () => {
     const response = await router.post('/v1/chat/completions', chat);
     expect(response.status).toBe(502);
     expect(await response.json()).toMatchObject({ error: { code: 'decode_failed' } });
+  });
+
+  test('to take the request for now, as one that drains, makes it fail with 503 and Retry-After when there is no other', async () => {
+    await start();
+    engine.script = answerError(503, 'shutting_down');
+    engine.healthy = false;
+    const response = await router.post('/v1/chat/completions', chat);
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await response.json()).toMatchObject({ error: { code: 'engine_unavailable' } });
+    // Left alone until its health says otherwise.
+    expect((await router.post('/v1/chat/completions', chat)).status).toBe(503);
+    expect(engine.requests).toHaveLength(1);
+    engine.script = answerWell;
+    engine.healthy = true;
+    await until('it is up again', async () => (await router.get('/health/ready')).status === 200);
+    expect((await router.post('/v1/chat/completions', chat)).status).toBe(200);
   });
 
   test('before its answer is replaced by another', async () => {
