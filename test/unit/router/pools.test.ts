@@ -82,6 +82,6 @@ test('an engine never heard of is down, and one that a leg could not reach is do
   const { engine, pools, after } = await probed('silence');
   expect(engine.healthy).toBe(false);
   expect(await after(200)).toBe(true);
-  pools.unreachable(engine);
+  pools.down(engine);
   expect(engine.healthy).toBe(false);
 });
