@@ -43,9 +43,9 @@ async function expectElsewhere(id: string, without: string): Promise<void> {
 }
 
 const BEFORE_ITS_TOKENS = [
-  ['s3] before anything has landed', 's3', computing],
-  ['s4] after some chunks have landed', 's4', landed(2)],
-  ['s5] before its first token', 's5', decoding],
+  ['s3', 'before anything has landed', computing],
+  ['s4', 'after some chunks have landed', landed(2)],
+  ['s5', 'before its first token', decoding],
 ] as const;
 
 describe('killed', () => {
@@ -90,8 +90,8 @@ describe('standing still', () => {
     await expectNotSelected('hang-s0', 'decode-0');
   });
   test.each(BEFORE_ITS_TOKENS)(
-    '[decode-hang-%s: another one answers in bounded time',
-    async (_name, stage, there) => {
+    '[decode-hang-%s] %s: another one answers in bounded time',
+    async (stage, _when, there) => {
       const id = `hang-${stage}`;
       const { outcome, journey } = await rig.meet(id, there);
       rig.stop(placed(journey, 'decode'));

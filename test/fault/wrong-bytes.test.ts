@@ -2,13 +2,10 @@
 // or a documented error, and the event is counted.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Cluster } from '#cli/cluster.ts';
-import { hex } from '#core/ids.ts';
-import { rootOf } from '#core/keys.ts';
 import { flipBitInSealedSlots } from '../support/arena-file.ts';
-import { complete, named } from '../support/complete.ts';
+import { complete } from '../support/complete.ts';
 import {
   ask,
-  deploy,
   OTHER,
   promptOf,
   rightAnswer,
@@ -16,27 +13,16 @@ import {
   transferMetric,
   untilBaseline,
 } from '../support/deployment.ts';
-import { flipped, startLaneProxy, whole, type LaneProxy, type Tamper } from '../support/lane-proxy.ts';
+import { flipped, pass, whole, type LaneProxy, type Tamper } from '../support/lane-proxy.ts';
 import { metricAt } from '../support/metrics.ts';
+import { askSecond, deployTampered } from '../support/tampered.ts';
 
-const pass: Tamper = (frame) => [whole(frame)];
 let cluster: Cluster;
 let proxy: LaneProxy;
 let tamper: Tamper = pass;
 
 beforeAll(async () => {
-  cluster = await deploy({
-    proxied: ['b'],
-    engines: [
-      { name: 'prefill-0', role: 'prefill', node: 'a', settings: {} },
-      { name: 'decode-0', role: 'decode', node: 'b', settings: {} },
-      // Attached to node b without being behind the router's pools for these tests: asked directly.
-      { name: 'decode-1', role: 'decode', node: 'b', settings: { served_name: 'second' } },
-      { name: 'alone', role: 'both', node: null, settings: {} },
-    ],
-    router: { models: [{ name: 'synthetic' }, { name: 'second' }] },
-  });
-  proxy = await startLaneProxy(Number(cluster.member('b').child.ready['lanePort']), (frame) => tamper(frame));
+  ({ cluster, proxy } = await deployTampered((frame) => tamper(frame)));
 });
 afterAll(async () => {
   proxy.close();
@@ -72,7 +58,7 @@ describe('on the wire', () => {
     await answersRightly();
     expect(proxy.runs()).toBeGreaterThan(before);
   });
-  test('a flipped bit is found on landing and the run is sent again', async () => {
+  test('[lane-flip-s4] a flipped bit is found on landing and the run is sent again', async () => {
     onFirstRun(({ head, payload, run }) => [whole({ head, payload: flipped(payload), run })]);
     const [wrong, resent] = [
       await transferMetric(cluster, 'stripes_wrong_total'),
@@ -82,13 +68,13 @@ describe('on the wire', () => {
     expect(await transferMetric(cluster, 'stripes_wrong_total')).toBeGreaterThan(wrong);
     expect(await transferMetric(cluster, 'runs_resent_total')).toBeGreaterThan(resent);
   });
-  test('a duplicated frame is dropped', async () => {
+  test('[lane-duplicate-s4] a duplicated frame is dropped', async () => {
     onFirstRun((frame) => [whole(frame), whole(frame)]);
     const before = await transferMetric(cluster, 'lane_duplicates_total');
     await answersRightly();
     expect(await transferMetric(cluster, 'lane_duplicates_total')).toBeGreaterThan(before);
   });
-  test('frames out of order reset the lane and everything is announced again', async () => {
+  test('[lane-reorder-s4] frames out of order reset the lane and everything is announced again', async () => {
     let held: Buffer | null = null;
     let swapped = false;
     tamper = (frame) => {
@@ -104,13 +90,13 @@ describe('on the wire', () => {
     await answersRightly();
     expect(await transferMetric(cluster, 'lane_resets_total')).toBeGreaterThan(before);
   });
-  test('a truncated frame resets the lane and its connection is not used again', async () => {
+  test('[lane-truncate-s4] a truncated frame resets the lane and its connection is not used again', async () => {
     onFirstRun((frame) => [whole(frame).subarray(0, frame.head.length + (frame.payload.length >> 1)), null]);
     const before = await transferMetric(cluster, 'lane_resets_total');
     await answersRightly();
     expect(await transferMetric(cluster, 'lane_resets_total')).toBeGreaterThan(before);
   });
-  test('the bytes of one layer under the head of another are refused by their digests', async () => {
+  test('[lane-swap-s4] the bytes of one layer under the head of another are refused by their digests', async () => {
     let held: { head: Buffer; payload: Buffer } | null = null;
     let swapped = false;
     tamper = (frame) => {
@@ -128,7 +114,7 @@ describe('on the wire', () => {
     expect(swapped).toBe(true);
     expect(await transferMetric(cluster, 'stripes_wrong_total')).toBeGreaterThan(before);
   });
-  test('bytes that stay wrong fail the ticket, and the prompt is computed where it is decoded', async () => {
+  test('[lane-wrong-s4] bytes that stay wrong fail the ticket, and the prompt is computed where it is decoded', async () => {
     tamper = (frame) => [whole({ ...frame, payload: flipped(frame.payload) })];
     const before = await metricAt(cluster.adminUrl, 'baton_router_retries_total');
     await answersRightly();
@@ -137,27 +123,22 @@ describe('on the wire', () => {
 });
 
 describe('in memory', () => {
-  test('a bit flipped in the arena after filling is found while scattering and the chunk is computed instead', async () => {
+  test('[arena-flip-s5] a bit flipped in the arena after filling is found while scattering and the chunk is computed instead', async () => {
     const tokens = await answersRightly(1024);
     expect(flipBitInSealedSlots(cluster.arenaPath('b'))).toBeGreaterThan(0);
-    const namespace = Buffer.from(String(cluster.member('alone').child.ready['namespace']), 'hex');
-    const root = hex(rootOf(Buffer.from(TENANT.secret), namespace, ''));
-    const second = cluster.member('decode-1').url;
-    const namespaceOfSecond = String(cluster.member('decode-1').child.ready['namespace']);
-    expect(namespaceOfSecond).toBe(hex(namespace));
-    const answer = await complete({
-      url: second, id: 'flipped', tokens, answerTokens: 4, model: 'second', headers: {}, extra: named(root),
-    }); // prettier-ignore
+    const answer = await askSecond(cluster, tokens);
     expect(answer.error).toBe('');
     expect(answer.tokenIds).toEqual(await rightAnswer(cluster, tokens));
-    expect(await metricAt(second, 'baton_engine_client_digest_failures_total')).toBeGreaterThan(0);
+    expect(
+      await metricAt(cluster.member('decode-1').url, 'baton_engine_client_digest_failures_total'),
+    ).toBeGreaterThan(0);
     expect(await transferMetric(cluster, 'corrupt_reported_total')).toBeGreaterThan(0);
     await untilBaseline(cluster, ['a', 'b']);
   });
 });
 
 describe('names', () => {
-  test('an old ticket, replayed, is no ticket: the prompt is computed and the refusal counted', async () => {
+  test('[ticket-replay-s2] an old ticket, replayed, is no ticket: the prompt is computed and the refusal counted', async () => {
     const tokens = promptOf(700, ++seed);
     const id = 'replayed-first';
     await ask(cluster, tokens, { id });
@@ -173,7 +154,7 @@ describe('names', () => {
     expect(answer.tokenIds).toEqual(await rightAnswer(cluster, other));
     expect(await transferMetric(cluster, 'refused_ended_total')).toBeGreaterThan(0);
   });
-  test('two tenants with the same prompt share nothing: both transfers cross the lane, both answers are right', async () => {
+  test('[tenants-apart-s0] two tenants with the same prompt share nothing: both transfers cross the lane, both answers are right', async () => {
     const tokens = promptOf(768, ++seed);
     const right = await rightAnswer(cluster, tokens);
     const bytesFor = async (key: string): Promise<number> => {

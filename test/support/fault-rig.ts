@@ -56,6 +56,8 @@ export class FaultRig {
   #baseline: Baseline | null = null;
   readonly #stopped = new Set<string>();
   #asked = 0;
+  /** Process ids that the baseline is of. */
+  #known = '';
 
   constructor(options: RigOptions) {
     this.#options = options;
@@ -73,14 +75,16 @@ export class FaultRig {
       ...(proxies === undefined ? {} : { reach: proxies.reach }),
     });
     await this.#options.ready?.(this.#cluster);
-    await this.warm();
+    await this.warm(3);
     this.#baseline = await Baseline.of(this.#cluster);
+    this.#known = this.#pids();
   }
 
-  /** A first answer, by way of every engine where the router spreads them. */
-  async warm(): Promise<void> {
-    for (let i = 0; i < 3; i++)
+  /** First answers, by way of every engine where the router spreads them. */
+  async warm(times: number): Promise<void> {
+    for (let i = 0; i < times; i++) {
       expect(await this.ask(await this.prompt(300))).toMatchObject({ kind: 'right' });
+    }
   }
 
   async close(): Promise<void> {
@@ -163,12 +167,22 @@ export class FaultRig {
     await until(`${metric} of ${name}`, async () => there(await this.metric(name, metric)), ms);
   }
 
+  #pids(): string {
+    return this.#names()
+      .map((name) => this.cluster.member(name).child.pid)
+      .join();
+  }
+
+  #names(): string[] {
+    const { services, engines, router } = this.cluster;
+    return [...services, ...engines, router].flatMap((member) => member?.name ?? []);
+  }
+
   /** Whoever died runs again, every engine is attached, the router sees all of them. */
   async mend(): Promise<void> {
     const { cluster } = this;
     for (const name of [...this.#stopped]) this.cont(name);
-    const names = [...cluster.services, ...cluster.engines, cluster.router].flatMap((m) => m?.name ?? []);
-    for (const name of names) if (!cluster.member(name).child.alive) await cluster.restart(name);
+    for (const name of this.#names()) if (!cluster.member(name).child.alive) await cluster.restart(name);
     for (const { name, node } of cluster.engines) {
       if (node !== null) await this.untilMetric(name, 'baton_engine_attached', (value) => value === 1);
     }
@@ -190,6 +204,11 @@ export class FaultRig {
       await this.#baseline?.restored();
     } finally {
       await this.mend();
+      if (this.#pids() !== this.#known) {
+        await this.warm(1);
+        await this.#baseline?.renew();
+        this.#known = this.#pids();
+      }
     }
   }
 }

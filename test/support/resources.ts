@@ -55,23 +55,27 @@ export class Baseline {
   /** To be taken after a first request: pools of threads and connections have grown by then. */
   static async of(cluster: Cluster): Promise<Baseline> {
     const baseline = new Baseline(cluster);
-    await untilIdle(cluster);
-    for (const { name, child } of living(cluster)) baseline.#held.set(name, heldBy(child.pid));
+    await baseline.renew();
     return baseline;
+  }
+
+  /** Takes what processes hold that were started again, after a first request of theirs. */
+  async renew(): Promise<void> {
+    await untilIdle(this.#cluster);
+    for (const { name, child } of living(this.#cluster)) {
+      if (this.#held.get(name)?.pid !== child.pid) this.#held.set(name, heldBy(child.pid));
+    }
   }
 
   /**
    * Waits until nothing of any request is left: slots, pins, tickets, pages, counts in flight; then until each process holds no
-   * more descriptors, threads and memory than before. A process that was started again is measured anew.
+   * more descriptors, threads and memory than before.
    */
   async restored(): Promise<void> {
     await untilIdle(this.#cluster);
     for (const { name, child } of living(this.#cluster)) {
       const before = this.#held.get(name);
-      if (before?.pid !== child.pid) {
-        this.#held.set(name, heldBy(child.pid));
-        continue;
-      }
+      if (before?.pid !== child.pid) continue;
       const seen: string[] = [];
       const back = (): boolean => {
         const now = heldBy(child.pid);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '../..');
-const folders = ['test/fault', 'test/flow'].map((name) => join(root, name));
+const folders = ['test/fault', 'test/flow', 'test/rules'].map((name) => join(root, name));
 /** Parts that a test fills in are stars. */
 const plain = (id: string): string => id.replaceAll(/\$\{end\}|%s/g, '*');
 
