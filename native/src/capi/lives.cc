@@ -20,16 +20,16 @@ Clients& clients() {
 
 bool same_arena(const baton_client& a, const baton_client& b) { return a.device == b.device && a.inode == b.inode; }
 
-// With the lock held: tells the arena's service when all clients of it here are of one life.
+// With the lock held: tells the arena's service when all clients of it here are of one life. Each of them says so: of a
+// session that was cut the service reads nothing more, and its client need not know yet.
 void tell(const std::vector<baton_client*>& live, const baton_client& of) {
-  baton_client* newest = nullptr;
-  bool mixed = false;
+  std::vector<baton_client*> own;
   for (baton_client* client : live) {
-    if (!same_arena(*client, of)) continue;
-    mixed = mixed || (newest && client->incarnation != newest->incarnation);
-    if (!newest || client->incarnation > newest->incarnation) newest = client;
+    if (same_arena(*client, of)) own.push_back(client);
   }
-  if (newest && !mixed) newest->session->post(session::Quiesced{newest->incarnation});
+  const auto same_life = [&](const baton_client* client) { return client->incarnation == own.front()->incarnation; };
+  if (!std::all_of(own.begin(), own.end(), same_life)) return;
+  for (baton_client* client : own) client->session->post(session::Quiesced{client->incarnation});
 }
 
 }  // namespace

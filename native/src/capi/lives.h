@@ -1,7 +1,7 @@
 #pragma once
 // The clients of this process, by the life of the service that they attached to. A service that died may have left slots half
 // filled; its next life keeps them from use until this process cannot write there any more: when the last client of the earlier
-// life is gone, a client of the newest one says so.
+// life is gone, those of the newest one say so.
 #include <memory>
 
 #include "capi/client.h"

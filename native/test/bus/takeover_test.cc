@@ -2,9 +2,11 @@
 // else's until the engine's process can write there no more, and then it comes back (invariants 3 and 4).
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <memory>
 
+#include "capi/client.h"
 #include "support/bus_child.h"
 #include "support/bus_pair.h"
 
@@ -87,4 +89,21 @@ TEST_CASE("another process's word frees nothing of this one") {
     child.kill_and_wait();
   }
   CHECK(quiescing(second) == 1);
+}
+
+TEST_CASE("a process whose newest client was cut off says so through another one") {
+  BusFolder folder;
+  const BusOptions options = bus_options(folder, "a");
+  auto first = std::make_unique<BusNode>(options);
+  auto early = std::make_unique<BusEngine>(folder.file("a.sock"), "p");
+  begin(*early, 1);
+  first.reset();
+  BusNode second(options);
+  BusEngine cut(folder.file("a.sock"), "q"), other(folder.file("a.sock"), "r");
+  // A second attach in one session is malformed: the service reads nothing more of it.
+  cut.client()->session->post(session::Attach{BATON_ABI_VERSION, ::getpid(), "q", test_namespace(), kTestGeometry});
+  REQUIRE(second.wait([&] { return second.bus->counters().sessions_up == 1; }));
+  CHECK(quiescing(second) == 1);
+  early.reset();
+  CHECK(second.wait([&] { return quiescing(second) == 0; }));
 }
