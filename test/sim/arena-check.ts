@@ -26,16 +26,10 @@ export function arenaFlaws(arena: ModelArena, oracle: Oracle, namespace: Uint8Ar
   return flaws;
 }
 
-/** `inherited`: slots that a former life left to engines, which may hold them as long as they live. */
-export function arenaAtRest({ slots, processes }: ModelArena, inherited: ReadonlySet<Slot>): string[] {
-  return [...slots.entries()].flatMap(([id, slot]) => {
-    const { state, pins, writer } = slot;
-    const left = state === 'quiescing' && inherited.has(slot) && processes.alive(writer);
-    return [
-      ...(state === 'free' || state === 'sealed' || left
-        ? []
-        : [`slot ${id} ${state} at rest (invariant 3)`]),
-      ...(pins > 0 ? [`slot ${id} pinned ${pins} times at rest (invariant 4)`] : []),
-    ];
-  });
+/** Nothing of any request is left. */
+export function arenaAtRest({ slots }: ModelArena): string[] {
+  return [...slots.entries()].flatMap(([id, { state, pins }]) => [
+    ...(state === 'free' || state === 'sealed' ? [] : [`slot ${id} ${state} at rest (invariant 3)`]),
+    ...(pins > 0 ? [`slot ${id} pinned ${pins} times at rest (invariant 4)`] : []),
+  ]);
 }

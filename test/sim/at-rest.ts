@@ -31,7 +31,7 @@ function engineAtRest({ name, engine, process }: EngineNode): string[] {
   ];
 } // prettier-ignore
 
-function serviceAtRest(sim: Sim, { node, life, arena, inherited }: ServiceNode): string[] {
+function serviceAtRest(sim: Sim, { node, life, arena }: ServiceNode): string[] {
   if (life === null) return [`service ${node}: not alive at rest`];
   const { tickets_live: live = 0 } = life.bus.counters();
   const attached = life.bus.listAttachments().length;
@@ -39,7 +39,7 @@ function serviceAtRest(sim: Sim, { node, life, arena, inherited }: ServiceNode):
   const flaws = [
     ...(life.service.live > 0 ? [`${life.service.live} tickets in the ledger at rest (invariant 4)`] : []),
     ...(live > 0 ? [`${live} tickets live at rest (invariant 4)`] : []),
-    ...arenaAtRest(arena, inherited),
+    ...arenaAtRest(arena),
     ...(attached === here ? [] : [`${attached} engines attached, ${here} live`]),
   ];
   return flaws.map((flaw) => `service ${node}: ${flaw}`);

@@ -63,7 +63,9 @@ function ask(worker: ChildProcess, task: Task): Promise<RunResult> {
     const failed = (why: string): void => {
       reject(new Error(`seed ${task.seed}: a worker of the simulation ${why}`));
     };
-    const ended = (code: number | null): void => { failed(`ended with code ${String(code)}`); }; // prettier-ignore
+    const ended = (code: number | null, signal: string | null): void => {
+      failed(`ended with ${signal ?? `code ${String(code)}`}`);
+    };
     const timer = setTimeout(() => {
       failed('does not answer');
       worker.kill();

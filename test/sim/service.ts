@@ -5,7 +5,7 @@ import { Service, type RouterStream, type ServiceOptions } from '#transfer/servi
 import { Session, type Carrier } from '#transfer/session.ts';
 import type { ToService } from '#transfer/wire.ts';
 import type { Geometry } from '#core/geometry.ts';
-import { ModelArena, type Slot } from './bus/arena.ts';
+import { ModelArena } from './bus/arena.ts';
 import { ModelBus } from './bus/bus.ts';
 import type { Attached, LaneNetwork, Processes } from './bus/contract.ts';
 import type { Timeline } from './clock.ts';
@@ -69,8 +69,6 @@ export class ServiceNode implements ControlListener {
   readonly arena: ModelArena;
   /** Of all its lives, for what they counted. */
   readonly lives: Life[] = [];
-  /** What this life found being written by engines that live: their slots until those end. */
-  inherited: ReadonlySet<Slot> = new Set();
   #life: Life | null = null;
 
   constructor(parts: ServiceParts) {
@@ -115,7 +113,6 @@ export class ServiceNode implements ControlListener {
     const options = { node, laneHost: node, arenaBytes, metrics, clock, log: log.logger(`svc ${node}`) };
     service = new WatchedService(bus, options, this.parts.violation);
     service.wake();
-    this.inherited = new Set(this.arena.slots.filter(({ state }) => state === 'quiescing'));
     this.#life = { process, bus, service, metrics };
     this.lives.push(this.#life);
   }

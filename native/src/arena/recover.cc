@@ -7,8 +7,7 @@
 namespace baton::arena {
 
 // Sealed chunks are kept; a slot that an engine may still be writing to waits for that process to end or to confirm; all
-// else is free.
-// A record that cannot be true is freed, so a damaged file costs cache hits and nothing more.
+// else is free. A record that cannot be true is freed, so a damaged file costs cache hits and nothing more.
 void Store::recover() {
   std::vector<SlotId> found;
   for (SlotId id = 0; id < slots_.size(); ++id) {

@@ -142,7 +142,8 @@ void Store::reap() {
 void Store::confirmed(int32_t writer_pid) {
   const std::vector<SlotId> waiting = quiescing_;
   for (const SlotId id : waiting) {
-    if (slots_[id].inherited && slots_[id].writer == writer_pid) quiesced(id);
+    const bool ours = slots_[id].inherited || planted(Planted::any_life);
+    if (ours && slots_[id].writer == writer_pid) quiesced(id);
   }
 }
 

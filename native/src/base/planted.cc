@@ -8,9 +8,9 @@ namespace baton {
 namespace {
 
 // In the order of Planted.
-constexpr const char* kNames[] = {"none",       "early-reuse", "freed-pinned", "old-header",      "takeover-reuse",
-                                  "early-seal", "one-ack",     "credit-leak",  "lane-reads",      "any-incarnation",
-                                  "any-epoch",  "lost-progress", "lost-wake",  "late-lease",      "unchecked"};
+constexpr const char* kNames[] = {
+    "none",        "early-reuse", "freed-pinned",    "old-header", "takeover-reuse", "any-life",  "early-seal", "one-ack",
+    "credit-leak", "lane-reads",  "any-incarnation", "any-epoch",  "lost-progress",  "lost-wake", "late-lease", "unchecked"};
 static_assert(sizeof kNames / sizeof *kNames == static_cast<size_t>(Planted::unchecked) + 1);
 
 Planted one = Planted::none;

@@ -12,6 +12,7 @@ enum class Planted : uint8_t {
   freed_pinned,     // a corrupt chunk's slot is freed under its readers
   old_header,       // a new fill finds the bits and digests of the slot's earlier one
   takeover_reuse,   // a new incarnation frees what engines of the earlier one may still write
+  any_life,         // a word about what an earlier incarnation gave frees what this one gave too
   early_seal,       // a chunk is sealed with its last layer, whatever the others are
   one_ack,          // one run's acknowledgement is taken for the whole chunk's
   credit_leak,      // runs that were lost with a lane stay counted as in flight

@@ -116,7 +116,7 @@ void World::attach(std::istringstream& words, std::string& answer) {
   request.pid = next<int32_t>(words);
   answer = std::to_string(BATON_ERR_CLOSED);
   if (node.bus == nullptr) return;
-  auto engine = std::make_unique<Engine>(*node.server, request);
+  auto engine = std::make_unique<Engine>(*node.server, lives_, node.options.name, request);
   answer = std::to_string(engine->code());
   if (engine->code() == BATON_OK) engines_[handle] = std::move(engine);
 }

@@ -22,13 +22,15 @@ void ScriptServer::push(session::SessionId id, const session::Ticket& ticket) {
   if (const auto it = engines.find(id); it != engines.end()) it->second->pushed(ticket);
 }
 
-Engine::Engine(ScriptServer& server, session::Attach attach) : server_(&server), attach_(std::move(attach)) {
+Engine::Engine(ScriptServer& server, Lives& lives, const std::string& node, session::Attach attach)
+    : server_(&server), lives_(lives), node_(node), attach_(std::move(attach)) {
   id_ = server.next_id();
   const session::Attached answer = server.handler().attach(id_, attach_);
   code_ = answer.status;
   if (code_ != BATON_OK) return;
   open_ = true;
   server.engines[id_] = this;
+  incarnation_ = answer.incarnation;
   bytes_ = answer.file_bytes;
   void* base = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, server.arena_fd(), 0);
   if (base == MAP_FAILED) throw std::runtime_error("mapping the arena failed");
@@ -36,6 +38,7 @@ Engine::Engine(ScriptServer& server, session::Attach attach) : server_(&server),
   std::string error;
   view_ = arena::View::over(base_, bytes_, error);
   if (!view_) throw std::runtime_error(error);
+  lives_.begin(*this);
 }
 
 Engine::~Engine() {
@@ -207,10 +210,37 @@ void Engine::hang_up() {
 void Engine::detach() {
   if (std::exchange(gone_, true)) return;
   hang_up();
-  if (server_ == nullptr) return;
-  ScriptServer* server = std::exchange(server_, nullptr);
-  server->left.erase(id_);
-  server->handler().gone(id_);
+  if (ScriptServer* server = std::exchange(server_, nullptr)) {
+    server->left.erase(id_);
+    server->handler().gone(id_);
+  }
+  lives_.end(*this);
+}
+
+void Engine::say_quiesced() {
+  if (session::Handler* service = serving()) service->quiesced(id_, {incarnation_});
+}
+
+void Lives::begin(Engine& engine) {
+  live_.push_back(&engine);
+  tell(engine);
+}
+
+void Lives::end(Engine& engine) {
+  std::erase(live_, &engine);
+  tell(engine);
+}
+
+void Lives::tell(const Engine& of) {
+  if (!processes_.lives(of.pid(), 0)) return;
+  std::vector<Engine*> own;
+  for (Engine* engine : live_) {
+    if (engine->same_arena(of)) own.push_back(engine);
+  }
+  for (const Engine* engine : own) {
+    if (engine->incarnation() != own.front()->incarnation()) return;
+  }
+  for (Engine* engine : own) engine->say_quiesced();
 }
 
 }  // namespace baton::script

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "arena/process.h"
 #include "arena/view.h"
 #include "session/server.h"
 #include "session/watched.h"
@@ -14,6 +15,20 @@
 namespace baton::script {
 
 class Engine;
+
+// The engines of all processes that have not let go of an arena, in whatever life of its service (as src/capi/lives.cc).
+class Lives {
+ public:
+  explicit Lives(const Processes& processes) : processes_(processes) {}
+  void begin(Engine&);
+  void end(Engine&);
+
+ private:
+  void tell(const Engine& of);
+
+  const Processes& processes_;
+  std::vector<Engine*> live_;
+};
 
 class ScriptServer final : public session::Server {
  public:
@@ -45,7 +60,7 @@ struct SlotRef {
 
 class Engine {
  public:
-  Engine(ScriptServer&, session::Attach);
+  Engine(ScriptServer&, Lives&, const std::string& node, session::Attach);
   ~Engine();
   Engine(const Engine&) = delete;
 
@@ -67,6 +82,11 @@ class Engine {
   void hang_up();
   void detach();
 
+  bool same_arena(const Engine& other) const { return node_ == other.node_ && attach_.pid == other.attach_.pid; }
+  int32_t pid() const { return attach_.pid; }
+  uint64_t incarnation() const { return incarnation_; }
+  void say_quiesced();
+
   // From the service.
   void pushed(const session::Ticket& ticket) { watched_.note(ticket); }
   void service_gone();
@@ -76,7 +96,10 @@ class Engine {
   int find(const SlotRef&, arena::Place&) const;
 
   ScriptServer* server_;
+  Lives& lives_;
+  const std::string node_;
   const session::Attach attach_;
+  uint64_t incarnation_ = 0;
   session::SessionId id_ = 0;
   int code_ = 0;
   bool open_ = false, gone_ = false;

@@ -66,6 +66,7 @@ class World {
   const std::string folder_;
   ScriptLoop loop_;
   Pids pids_;
+  Lives lives_{pids_};
   Network network_;
   uint32_t window_ = 3;
   std::vector<std::unique_ptr<Node>> nodes_;

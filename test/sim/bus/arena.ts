@@ -12,6 +12,7 @@ export type SlotState = 'free' | 'reserved' | 'filling' | 'sealed' | 'quiescing'
 export interface Slot {
   state: SlotState;
   indexed: boolean;
+  inherited: boolean; // not sealed when this incarnation took it over
   generation: number;
   tokens: number;
   pins: number;
@@ -39,7 +40,7 @@ const NO_GEOMETRY: Geometry = { layers: 0, heads: 0, planeBytes: [], chunkTokens
 
 function emptySlot(generation: number): Slot {
   return {
-    state: 'free', indexed: false, generation, tokens: 0, pins: 0, writer: 0, key: '', namespace: '', geometry: NO_GEOMETRY,
+    state: 'free', indexed: false, inherited: false, generation, tokens: 0, pins: 0, writer: 0, key: '', namespace: '', geometry: NO_GEOMETRY,
     offset: 0, bytes: 0, fill: 0, used: 0, values: [], digests: [], filled: [],
   }; // prettier-ignore
 }
@@ -47,12 +48,22 @@ function emptySlot(generation: number): Slot {
 const unsealed = ({ state }: Slot): boolean => state === 'reserved' || state === 'filling';
 const evictable = (slot: Slot): boolean => slot.state === 'sealed' && slot.indexed && slot.pins === 0;
 
+/** An engine's end of a session, as libbaton knows those of its process (native/src/capi/lives.cc). */
+export interface ArenaClient {
+  readonly pid: number;
+  readonly incarnation: bigint;
+  /** Nothing in this process is of an earlier life of the service. */
+  sayQuiesced(): void;
+}
+
 export class ModelArena {
   readonly bytes: number;
   readonly processes: Processes;
   readonly slots: Slot[];
   incarnation = 0n;
   locked = false; // by a live service
+  /** Engines that have attached to it and have not let go, in whatever life of the service. */
+  readonly clients: ArenaClient[] = [];
 
   constructor(bytes: number, slotsMax: number, processes: Processes) {
     this.bytes = bytes;
@@ -205,6 +216,14 @@ export class Store {
     }
   }
 
+  /** A process writes no more to slots that an earlier incarnation gave it. */
+  confirmed(pid: number): void {
+    for (const id of [...this.#quiescing]) {
+      const { inherited, writer } = this.slot(id);
+      if (inherited && writer === pid) this.quiesced(id);
+    }
+  }
+
   find(key: string): number {
     const id = this.#directory.get(key);
     if (id === undefined) return NO_SLOT;
@@ -334,6 +353,7 @@ export class Store {
     if (!this.#lives(slot.writer) || !this.#space.take(id, slot.offset, slot.bytes)) return false;
     slot.state = 'quiescing';
     slot.indexed = false;
+    slot.inherited = true;
     this.#quiescing.push(id);
     return true;
   }

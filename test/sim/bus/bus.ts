@@ -67,6 +67,7 @@ export class ModelBus implements NativeBus {
       refused ?? this.#parts.engines.attach(id, attached, (ticket, told) => { session.pushed(ticket, told); }); // prettier-ignore
     if (code !== CODE.ok) return { ok: false, code, message };
     this.#sessions.set(id, session);
+    session.attached();
     return { ok: true, session };
   } // prettier-ignore
 

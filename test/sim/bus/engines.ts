@@ -188,6 +188,13 @@ export class Engines {
     publishSoon();
   }
 
+  /** No client in the engine's process is of a life of the service before this one. */
+  quiesced(id: number, before: bigint): void {
+    if (before < this.#parts.store.arena.incarnation) return;
+    this.#parts.store.confirmed(this.#session(id).engine.pid);
+    this.#parts.publishSoon();
+  }
+
   /** Whatever ended the session: no message of it comes any more. */
   ended(id: number): void {
     const session = this.#sessions.get(id);

@@ -1,7 +1,7 @@
 // An engine's end of its session: the calls of baton.h as libbaton makes them (native/src/capi, native/src/session/client.cc).
 // What it reads and writes in the arena goes by slot and generation, whatever has become of the service.
 import { hex } from '#core/ids.ts';
-import type { ModelArena } from './arena.ts';
+import type { ArenaClient, ModelArena } from './arena.ts';
 import { CODE, type Code, type ModelSession, type SlotRef, type Values } from './contract.ts';
 import type { Engines } from './engines.ts';
 import type { Attached, Fills } from './fills.ts';
@@ -14,9 +14,10 @@ export interface Service {
   fills: Fills;
 }
 
-export class Session implements ModelSession {
+export class Session implements ModelSession, ArenaClient {
   readonly engine: string;
   readonly pid: number;
+  readonly incarnation: bigint;
   readonly #id: number;
   readonly #attached: Attached;
   readonly #arena: ModelArena;
@@ -31,11 +32,30 @@ export class Session implements ModelSession {
     this.#id = id;
     this.#attached = attached;
     this.#arena = arena;
+    this.incarnation = arena.incarnation;
     this.#service = service;
   }
 
   get closed(): boolean {
     return !this.#open;
+  }
+
+  /** The service has said yes. */
+  attached(): void {
+    this.#arena.clients.push(this);
+    this.#tell();
+  }
+
+  sayQuiesced(): void {
+    this.#serving()?.engines.quiesced(this.#id, this.incarnation);
+  }
+
+  /** When all that this process has of the arena is of one life of the service, that one may forget what the earlier ones gave. */
+  #tell(): void {
+    if (!this.#arena.processes.alive(this.pid)) return;
+    const own = this.#arena.clients.filter(({ pid }) => pid === this.pid);
+    if (new Set(own.map(({ incarnation }) => incarnation)).size === 1)
+      for (const client of own) client.sayQuiesced();
   }
 
   /** The service is no more. */
@@ -179,6 +199,8 @@ export class Session implements ModelSession {
     this.#gone = true;
     this.hangUp();
     this.#service?.engines.gone(this.#id);
+    this.#arena.clients.splice(this.#arena.clients.indexOf(this), 1);
+    this.#tell();
   }
 
   end(): void {

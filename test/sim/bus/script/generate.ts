@@ -1,6 +1,7 @@
 // Seeded random scripts. Each script has its own taste: some actions are rare in it, some frequent, so that different scripts reach
 // different corners. In the end everything is let go of and must be at rest.
-import { ACTIONS, attach } from './actions.ts';
+import { ACTIONS } from './actions.ts';
+import { attach } from './calls.ts';
 import { LEASE_MOST, REDIAL_MOST, Scene } from './scene.ts';
 
 export interface Script {

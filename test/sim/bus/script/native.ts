@@ -20,6 +20,7 @@ export class NativeDriver {
   #waiting: ((outcome: string | null) => void) | null = null;
   #silence: NodeJS.Timeout | null = null;
   #over = false;
+  readonly #closed = Promise.withResolvers<boolean>();
 
   constructor(path: string, args: readonly string[] = []) {
     const folder = mkdtempSync(join(MEMORY, 'baton-script-'));
@@ -32,9 +33,16 @@ export class NativeDriver {
       this.#errors = (this.#errors + text).slice(-KEPT);
     });
     this.#child.stdin.on('error', () => undefined); // it died: 'close' tells
-    this.#child.on('error', (error) => { this.#errors += error.message; this.#end(); });
-    this.#child.on('close', () => { rmSync(folder, { recursive: true, force: true }); this.#end(); });
-  } // prettier-ignore
+    this.#child.on('error', (error) => {
+      this.#errors += error.message;
+      this.#end();
+    });
+    this.#child.on('close', (code) => {
+      rmSync(folder, { recursive: true, force: true });
+      this.#end();
+      this.#closed.resolve(code === 0);
+    });
+  }
 
   /** What it said as it died. */
   get errors(): string {
@@ -58,8 +66,10 @@ export class NativeDriver {
     });
   }
 
-  close(): void {
+  /** Lets it end; false: it ended badly, or had done so already. */
+  close(): Promise<boolean> {
     this.#child.stdin.end();
+    return this.#closed.promise;
   }
 
   #check(): void {

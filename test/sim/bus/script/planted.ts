@@ -14,37 +14,38 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'early-reuse',
     hazard: 'an abandoned slot is used again while its engine may still write it',
-    bound: 100,
+    bound: 200,
   },
   {
     name: 'freed-pinned',
     hazard: 'a corrupt chunk is freed under its readers, and once more by them',
-    bound: 100,
+    bound: 200,
   },
   {
     name: 'old-header',
     hazard: "two fills mixed: a fill finds bits and digests of the slot's earlier one",
-    bound: 100,
+    bound: 200,
   },
-  { name: 'takeover-reuse', hazard: 'a restarted service frees what engines may still write', bound: 100 },
-  { name: 'early-seal', hazard: 'a chunk is sealed before its last layer', bound: 100 },
-  { name: 'one-ack', hazard: "one run's acknowledgement taken for all of the chunk", bound: 100 },
-  { name: 'credit-leak', hazard: 'runs lost with a lane count as in flight for ever', bound: 100 },
-  { name: 'lane-reads', hazard: 'slots released while a lane still reads them', bound: 100 },
+  { name: 'takeover-reuse', hazard: 'a restarted service frees what engines may still write', bound: 200 },
+  { name: 'any-life', hazard: "a word about an earlier life's slots frees those of this one", bound: 200 },
+  { name: 'early-seal', hazard: 'a chunk is sealed before its last layer', bound: 200 },
+  { name: 'one-ack', hazard: "one run's acknowledgement taken for all of the chunk", bound: 200 },
+  { name: 'credit-leak', hazard: 'runs lost with a lane count as in flight for ever', bound: 200 },
+  { name: 'lane-reads', hazard: 'slots released while a lane still reads them', bound: 200 },
   {
     name: 'any-incarnation',
     hazard: 'a stale incarnation is accepted when a lane is dialled again',
-    bound: 100,
+    bound: 200,
   },
-  { name: 'any-epoch', hazard: 'a run of another reservation lands in this one', bound: 100 },
+  { name: 'any-epoch', hazard: 'a run of another reservation lands in this one', bound: 200 },
   {
     name: 'lost-progress',
     hazard: "a ticket's newer state is lost behind the one not yet drained",
-    bound: 100,
+    bound: 200,
   },
-  { name: 'lost-wake', hazard: 'news that nobody is woken for', bound: 100 },
-  { name: 'late-lease', hazard: 'a lease that is not ended at its deadline', bound: 100 },
-  { name: 'unchecked', hazard: 'digests not checked on landing', bound: 100 },
+  { name: 'lost-wake', hazard: 'news that nobody is woken for', bound: 200 },
+  { name: 'late-lease', hazard: 'a lease that is not ended at its deadline', bound: 200 },
+  { name: 'unchecked', hazard: 'digests not checked on landing', bound: 200 },
 ];
 
 const scripts: Script[] = [];
@@ -60,7 +61,7 @@ async function findingSeed(path: string, bug: string | null, bound: number): Pro
     }
     return null;
   } finally {
-    driver.close();
+    await driver.close();
   }
 }
 
