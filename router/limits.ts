@@ -97,8 +97,11 @@ export const ROUTER_LIMITS = {
   /** How much of a first token's lateness beyond what was allowed for is taken over; and of its being early. */
   lateWeight: 0.3,
   earlyWeight: 0.003,
-  /** Share of the bound of first tokens that predictions must stay below it by, at least. */
-  keptShare: 0.1,
+  /** Share of the bound of first tokens that predictions must stay below it by, at least and at most. */
+  keptShareMin: 0.1,
+  keptShareMax: 0.5,
+  /** What an engine did last says for so long how quick it is; after that, and with nothing to do, it is tried, ms. */
+  rateTrustMs: 10_000,
   /** Transfer rates kept, one per target node. */
   rateNodesMax: 1024,
   /** What one running sequence of a decode engine is taken to add to the first token, ms. Chosen, not measured. */

@@ -88,6 +88,10 @@ export class Engine implements EngineView {
     return this.rates.prefillOf(this.name, this.model);
   }
 
+  get measuredAt(): number | null {
+    return this.rates.prefillSeen(this.name, this.model) ? this.computedAt : null;
+  }
+
   /** Of an answer: how long it takes for each token that its request allows it; Infinity until measured. */
   get decodeMsPerToken(): number {
     return this.rates.decodeMsOf(this.name, this.model);

@@ -21,6 +21,8 @@ export interface EngineView extends RoomView {
   /** Requests of others on it, running or waiting, as far as it tells. */
   readonly others: number;
   readonly prefillTokensPerS: number;
+  /** When it last computed a prompt; null: nothing was measured, that rate is an assumption. */
+  readonly measuredAt: number | null;
   /** Of an answer: how long it takes for each token that its request allows it; Infinity until measured. */
   readonly decodeMsPerToken: number;
   /** What a token that it pulls itself (dialect vllm-nixl) adds to its first token; 0 until measured. */

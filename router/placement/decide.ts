@@ -1,4 +1,5 @@
 // place, as a pure function: a snapshot in, a decision with all that it weighed out.
+import { ROUTER_LIMITS } from '../limits.ts';
 import { handoffCost, localCost, prefillCost, type Cost, type EngineView, type Transfer } from './cost.ts';
 import { roomAtOnceInMs, roomInMs, type Wanted } from './room.ts';
 
@@ -83,13 +84,23 @@ function refused(refusal: Decision['refusal'], reason: string): Decision {
  * Nothing is begun whose first token would come too late, whatever makes it late: what there is to compute, or the room to
  * decode in.
  */
-function inTime(input: PlaceInput, decision: Decision, { firstTokenMs, roomMs }: Candidate): Decision {
-  const lateMs = firstTokenMs - input.firstTokenWithinMs;
+function inTime(input: PlaceInput, decision: Decision, chosen: Candidate): Decision {
+  const lateMs = chosen.firstTokenMs - input.firstTokenWithinMs;
   if (lateMs <= 0) return decision;
+  if (unproven(input, chosen))
+    return { ...decision, reason: `${decision.reason}; how quick it is now is tried` };
   const { candidates } = decision;
-  return lateMs <= roomMs
+  return lateMs <= chosen.roomMs
     ? { ...refused('no_room', 'no decode engine has room in time'), candidates, lateMs }
     : { ...refused('overloaded', 'the first token would come too late'), candidates, lateMs };
+}
+
+/** An engine that has nothing to do and has long done nothing: if it only was slow, nothing but trying it will tell. */
+function unproven({ engines, now }: PlaceInput, { prefill, decode, roomMs }: Candidate): boolean {
+  const computing = engines.find(({ name }) => name === (prefill ?? decode));
+  if (computing === undefined || computing.pendingTokens > 0 || roomMs > 0) return false;
+  const { measuredAt } = computing;
+  return measuredAt !== null && now - measuredAt > ROUTER_LIMITS.rateTrustMs;
 }
 
 function decideAmong(input: PlaceInput, roomy: readonly EngineView[]): Decision {

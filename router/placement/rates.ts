@@ -24,6 +24,11 @@ export class Rates {
     return ms === undefined ? this.assumed.prefillTokensPerS : 1000 / ms;
   }
 
+  /** That rate was measured. */
+  prefillSeen(engine: string, model: string): boolean {
+    return this.prefill.msPerToken(engine, model) !== undefined;
+  }
+
   /** Milliseconds per token pulled: this engine's, else what was seen of its model; 0 until measured. */
   pullMsOf(engine: string, model: string): number {
     return this.pull.of(engine, model) ?? 0;

@@ -58,7 +58,8 @@ function firstTokenWithinMs(ctx: RequestContext, world: World, model: string, no
   if (ctx.attempts > 0) return Infinity;
   const bound = world.settings.placement.first_token_ms;
   if (bound === null) return ctx.deadline - now;
-  const keptMs = Math.max(world.rates.lateBy(model), bound * ROUTER_LIMITS.keptShare);
+  const { keptShareMin, keptShareMax } = ROUTER_LIMITS;
+  const keptMs = Math.max(bound * keptShareMin, Math.min(bound * keptShareMax, world.rates.lateBy(model)));
   return Math.min(ctx.deadline, ctx.arrived + bound - keptMs) - now;
 }
 

@@ -46,16 +46,15 @@ interface Body {
   kv_transfer_params?: { baton: { ticket?: string; role?: string } };
 }
 
-const FIRST = 'data: {"choices":[{"index":0,"text":"a"}]}\n\n';
+const TOKEN = 'data: {"choices":[{"index":0,"text":"a"}]}\n\n';
 const DONE = 'data: [DONE]\n\n';
 
 /** One engine: prompts one after the other, answers side by side as far as it has room. */
 class ModelEngine {
   private readonly world: ModelWorld;
-  private computesUntil = 0;
-  private running = 0;
-  private usedTokens = 0;
-  private waiting: { tokens: number; begin: () => void }[] = [];
+  private readonly prompts: Work[] = [];
+  private waiting: Sequence[] = [];
+  private readonly running = new Set<Sequence>();
 
   constructor(world: ModelWorld) {
     this.world = world;
@@ -64,56 +63,94 @@ class ModelEngine {
   take(request: LegRequest, handler: LegHandler): Leg {
     const body = JSON.parse(request.body) as Body;
     const baton = body.kv_transfer_params?.baton;
-    const later = this.world.timeline;
+    const tokens = body.prompt.length;
     if (baton?.role === 'prefill') {
-      this.compute(body.prompt.length, () => {
+      const work: Work = { tokens, done: () => {
         this.world.landed(String(baton.ticket));
         handler.head(200, { 'content-type': 'application/json' });
         handler.data(Buffer.from('{"choices":[{"text":"a"}]}'));
         handler.end();
-      });
-      return LEG;
+      } }; // prettier-ignore
+      this.compute(work);
+      return leg(() => { work.done = () => undefined; }); // prettier-ignore
     }
-    const tokens = body.prompt.length + body.max_tokens;
-    const generate = (): void => {
-      later.after(this.world.stepMs, () => {
-        handler.head(200, { 'content-type': 'text/event-stream' });
-        handler.data(Buffer.from(FIRST));
-        later.after(this.world.stepMs * (body.max_tokens - 1), () => {
-          this.running--;
-          this.usedTokens -= tokens;
-          this.admit();
-          handler.data(Buffer.from(DONE));
-          handler.end();
-        });
-      });
-    };
-    const begin = baton?.role === 'decode' ? generate : (): void => { this.compute(body.prompt.length, generate); }; // prettier-ignore
-    this.waiting.push({ tokens, begin });
-    later.after(this.world.deployment.overheadMs, () => { this.admit(); }); // prettier-ignore
-    return LEG;
+    const sequence: Sequence = { tokens: tokens + body.max_tokens, left: body.max_tokens, computed: baton?.role === 'decode', handler }; // prettier-ignore
+    this.waiting.push(sequence);
+    this.world.timeline.after(this.world.deployment.overheadMs, () => { this.admit(); }); // prettier-ignore
+    return leg(() => { this.end(sequence); }); // prettier-ignore
   }
 
-  private compute(tokens: number, done: () => void): void {
-    const { timeline, deployment } = this.world;
-    const from = Math.max(this.computesUntil, timeline.now + deployment.overheadMs);
-    this.computesUntil = from + tokens * deployment.promptMsPerToken * this.world.slower;
-    timeline.at(this.computesUntil, done);
+  private compute(work: Work): void {
+    this.prompts.push(work);
+    if (this.prompts.length === 1) this.world.timeline.after(this.world.deployment.overheadMs, () => { this.next(); }); // prettier-ignore
+  }
+
+  private next(): void {
+    const [work] = this.prompts;
+    if (work === undefined) return;
+    const ms = work.tokens * this.world.deployment.promptMsPerToken * this.world.slower;
+    this.world.timeline.after(ms, () => {
+      this.prompts.shift();
+      work.done();
+      this.next();
+    });
   }
 
   private admit(): void {
     const { sequences, kvTokens } = this.world.deployment;
+    const used = (): number => [...this.running].reduce((sum, { tokens }) => sum + tokens, 0);
     for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
-      if (this.running >= sequences || this.usedTokens + next.tokens > kvTokens) return;
+      if (this.running.size >= sequences || used() + next.tokens > kvTokens) return;
       this.waiting.shift();
-      this.running++;
-      this.usedTokens += next.tokens;
-      next.begin();
+      this.running.add(next);
+      const sequence = next;
+      const begin = (): void => { this.step(sequence); }; // prettier-ignore
+      if (next.computed) begin();
+      else this.compute({ tokens: next.tokens - next.left, done: begin });
     }
+  }
+
+  private step(sequence: Sequence): void {
+    const { timeline, deployment, slower } = this.world;
+    timeline.after(deployment.stepMs * slower, () => {
+      if (!this.running.has(sequence)) return;
+      const { handler } = sequence;
+      if (!sequence.begun) handler.head(200, { 'content-type': 'text/event-stream' });
+      sequence.begun = true;
+      handler.data(Buffer.from(TOKEN));
+      if (--sequence.left > 0) {
+        this.step(sequence);
+        return;
+      }
+      this.end(sequence);
+      handler.data(Buffer.from(DONE));
+      handler.end();
+    });
+  }
+
+  private end(sequence: Sequence): void {
+    this.running.delete(sequence);
+    this.waiting = this.waiting.filter((other) => other !== sequence);
+    this.admit();
   }
 }
 
-const LEG: Leg = { abort: () => undefined, pause: () => undefined, resume: () => undefined };
+interface Work {
+  tokens: number;
+  done: () => void;
+}
+
+interface Sequence {
+  tokens: number;
+  /** Tokens of its answer that are still to come. */
+  left: number;
+  /** Its prompt has been computed elsewhere. */
+  computed: boolean;
+  begun?: boolean;
+  handler: LegHandler;
+}
+
+const leg = (abort: () => void): Leg => ({ abort, pause: () => undefined, resume: () => undefined });
 
 class ModelWorld {
   readonly timeline = new Timeline();
@@ -125,10 +162,6 @@ class ModelWorld {
   constructor(deployment: Deployment) {
     this.deployment = deployment;
   }
-
-  get stepMs(): number {
-    return this.deployment.stepMs * this.slower;
-  }
 }
 
 export interface Load {
@@ -136,8 +169,8 @@ export interface Load {
   seconds: number;
   prompt: readonly [number, number];
   answer: readonly [number, number];
-  /** From that second on everything takes so much longer. */
-  slower?: { from: number; times: number };
+  /** What is begun from that second on, and before the other, takes so much longer. */
+  slower?: { from: number; until?: number; times: number };
 }
 
 /** Serves the load, and all that it leaves under way. */
@@ -193,10 +226,10 @@ export async function serve(deployment: Deployment, load: Load, seed: number): P
     timeline.at(at, send);
   }
   if (load.slower !== undefined) {
-    const { from, times } = load.slower;
-    timeline.at(from * 1000, () => {
-      model.slower = times;
-    });
+    const { from, until = Infinity, times } = load.slower;
+    const pace = (at: number, slower: number): void => { timeline.at(at * 1000, () => { model.slower = slower; }); }; // prettier-ignore
+    pace(from, times);
+    if (until < Infinity) pace(until, 1);
   }
   const all = load.seconds * 1000;
   await run(
