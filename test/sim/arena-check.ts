@@ -1,6 +1,6 @@
 // What must hold in every arena whenever one looks (invariants 1, 3, 9), and once nothing uses it any more (invariant 4).
 import { hex } from '#core/ids.ts';
-import type { ModelArena, Slot } from './bus/arena.ts';
+import type { ModelArena } from './bus/arena.ts';
 import type { Oracle } from './oracle.ts';
 
 /** Slots never overlap, what is pinned is in use, a key is indexed once, and a sealed chunk of ours holds what its key names. */
