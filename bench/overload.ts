@@ -36,11 +36,9 @@ export async function run(args: string[] = []): Promise<boolean> {
     throw new BatonError('bad_config', `--dialect ${dialect}: choose baton or vllm-nixl`);
   const deployment = await (dialect === 'baton' ? startReference : startMocks)(limit);
   try {
-    const load = async (name: string, times: number, lasting: number): Promise<Seen[]> => {
+    const load = (name: string, times: number, lasting: number): Promise<Seen[]> => {
       const perSecond = times * CAPACITY_PER_S;
-      const { all, over } = await openLoop({ url: deployment.url, model: MODEL, perSecond, seconds: lasting, shape: SHAPE, random, name }); // prettier-ignore
-      await over;
-      return all;
+      return openLoop({ url: deployment.url, model: MODEL, perSecond, seconds: lasting, shape: SHAPE, random, name }); // prettier-ignore
     };
     await load('warm', 0.8, Math.min(WARM_SECONDS, seconds));
     const steps: Step[] = [];

@@ -1,5 +1,4 @@
-// Completions at a given rate whatever becomes of them: each is sent when its time has come, streamed, and kept with what was seen of
-// it. Arrivals are a Poisson process; times, lengths and prompts come from one source of chance.
+// Completions at a given rate whatever becomes of those before: each is sent when its time has come. Arrivals are a Poisson process; times, lengths and prompts come from one source of chance.
 import { Agent, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Random } from '#core/random.ts';
@@ -30,48 +29,52 @@ export interface Seen extends Asking {
   tokenIds: number[];
 }
 
-export interface LoadOptions {
-  url: string;
-  model: string;
+export interface Arrivals {
   perSecond: number;
   seconds: number;
   shape: Shape;
   random: Random;
-  /** Prefix of request ids; a slash or so would not do. */
+  /** Prefix of request ids. */
   name: string;
-  headers?: Record<string, string>;
-  ended?: (seen: Seen) => void;
-  /** Ends the arrivals early. */
-  signal?: AbortSignal;
 }
 
-/** All requests of one run, those under way included; resolves when the last has been sent. */
-export async function openLoop(options: LoadOptions): Promise<{ all: Seen[]; over: Promise<unknown> }> {
-  const { perSecond, seconds, shape, random, signal } = options;
-  const agent = new Agent({ keepAlive: true });
-  const all: Seen[] = [];
-  const ends: Promise<void>[] = [];
+/** Calls `ask` for each request when its time has come, and waits for what it returns after the last; rejects once one has. */
+export async function arrive(arrivals: Arrivals, ask: (asking: Asking) => Promise<void>): Promise<void> {
+  const { perSecond, seconds, shape, random, name } = arrivals;
+  const asked: Promise<void>[] = [];
+  const broken = new AbortController();
   const start = performance.now();
-  const end = start + seconds * 1000;
   for (let at = start; ;) {
     at += (-Math.log(1 - random.unit()) * 1000) / perSecond;
-    if (at >= end) break;
+    if (at >= start + seconds * 1000) break;
     const early = at - performance.now();
     if (early > 1) await pause(early);
-    if (signal?.aborted === true) break;
-    const asking = {
-      id: `${options.name}-${all.length}`,
-      tokens: promptOf(random, within(random, shape.prompt)),
-      answerTokens: within(random, shape.answer),
-    };
+    if (broken.signal.aborted) break;
+    const tokens = promptOf(random, within(random, shape.prompt));
+    const asking = { id: `${name}-${asked.length}`, tokens, answerTokens: within(random, shape.answer) };
+    const one = ask(asking);
+    asked.push(one);
+    one.catch(() => { broken.abort(); }); // prettier-ignore
+  }
+  await Promise.all(asked);
+}
+
+export interface LoadOptions extends Arrivals {
+  url: string;
+  model: string;
+}
+
+/** All requests of one run, once the last has ended. */
+export async function openLoop(options: LoadOptions): Promise<Seen[]> {
+  const agent = new Agent({ keepAlive: true });
+  const all: Seen[] = [];
+  await arrive(options, (asking) => {
     const seen: Seen = { ...asking, sentAt: performance.now(), firstAt: null, endAt: null, status: 0, outcome: 'cut', tokenIds: [] }; // prettier-ignore
     all.push(seen);
-    ends.push(send(options, agent, seen));
-  }
-  const over = Promise.all(ends).then(() => {
-    agent.destroy();
+    return send(options, agent, seen);
   });
-  return { all, over };
+  agent.destroy();
+  return all;
 }
 
 const within = (random: Random, [least, most]: readonly [number, number]): number =>
@@ -80,7 +83,7 @@ const within = (random: Random, [least, most]: readonly [number, number]): numbe
 const promptOf = (random: Random, length: number): Uint32Array =>
   Uint32Array.from(random.bytes(length), (byte) => byte % 250);
 
-function send({ url, model, headers, ended }: LoadOptions, agent: Agent, seen: Seen): Promise<void> {
+function send({ url, model }: LoadOptions, agent: Agent, seen: Seen): Promise<void> {
   const body = JSON.stringify({
     model, prompt: [...seen.tokens], max_tokens: seen.answerTokens, temperature: 0, ignore_eos: true,
     stream: true, return_token_ids: true,
@@ -91,7 +94,6 @@ function send({ url, model, headers, ended }: LoadOptions, agent: Agent, seen: S
       if (seen.endAt !== null) return;
       seen.endAt = performance.now();
       read(seen, text);
-      ended?.(seen);
       resolve();
     };
     const leg = request(`${url}/v1/completions`, {
@@ -101,7 +103,6 @@ function send({ url, model, headers, ended }: LoadOptions, agent: Agent, seen: S
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(body),
         'x-request-id': seen.id,
-        ...headers,
       },
     });
     leg.once('response', (answer) => {
