@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, relative } from 'node:path';
 
 export const root = join(import.meta.dirname, '..');
 const bin = join(root, 'node_modules', '.bin');
@@ -71,6 +71,17 @@ const countLine = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/;
 const countsLine = ({ passed, failed, skipped }) =>
   `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 
+/** Each failure of a vitest report in one line: what stands last in a log is what is kept of it. */
+const failuresIn = ({ testResults }) =>
+  testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const file = relative(root, name);
+    const line = (title, text = '') => `failed: ${file}${title} — ${text.split('\n')[0].slice(0, 300)}`;
+    if (status === 'failed' && assertionResults.length === 0) return [line('', message)];
+    return assertionResults
+      .filter((test) => test.status === 'failed')
+      .map(({ fullName, failureMessages }) => line(` > ${fullName}`, failureMessages[0]));
+  });
+
 /** Counts of a step: vitest's JSON report, else the last `N passed, N failed` line, else the step itself is 1. */
 function countsOf(step, ok, lines) {
   let counts;
@@ -81,6 +92,7 @@ function countsOf(step, ok, lines) {
       passed: report.numPassedTests,
       failed: report.numFailedTests + broken.length,
       skipped: report.numPendingTests,
+      failures: failuresIn(report),
     };
   } else {
     const match = lines.map((line) => countLine.exec(line)).findLast(Boolean);
@@ -89,7 +101,7 @@ function countsOf(step, ok, lines) {
       : { passed: ok ? 1 : 0, failed: 0, skipped: 0 };
   }
   if (!ok && counts.failed === 0) counts.failed = 1;
-  return counts;
+  return { failures: counts.failed > 0 ? [`failed: ${step.name}`] : [], ...counts };
 }
 
 function runStep(step) {
@@ -119,14 +131,17 @@ function runStep(step) {
 export async function runSteps(steps) {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const table = [];
+  const failures = [];
   for (const step of steps) {
     console.log(`\n== ${step.name}`);
     const started = performance.now();
     const counts = await runStep(step);
     for (const key of Object.keys(total)) total[key] += counts[key];
+    failures.push(...counts.failures);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     table.push(`${step.name.padEnd(20)} ${seconds.padStart(7)} s  ${countsLine(counts)} `);
   }
+  if (failures.length > 0) console.log(`\n${failures.join('\n')}`);
   console.log(`\n${table.join('\n')}\n\n${countsLine(total)}`);
   process.exitCode = total.failed > 0 ? 1 : 0;
 }
