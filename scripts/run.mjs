@@ -53,6 +53,9 @@ export function dropForeignCache(build) {
 const reports = mkdtempSync(join(tmpdir(), 'baton-test-'));
 process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
 
+/** Fault tests wait far more than they compute. */
+const workers = { fault: ['--maxWorkers=3'] };
+
 /** A step: the tests of one project of vitest.config.ts, all or those of the named files. */
 export function vitest(project, ...files) {
   const report = join(reports, `${project}.json`);
@@ -61,7 +64,7 @@ export function vitest(project, ...files) {
   return {
     name: project,
     report,
-    command: [node, main, 'run', '--project', project, ...reporters, ...files],
+    command: [node, main, 'run', '--project', project, ...(workers[project] ?? []), ...reporters, ...files],
   };
 }
 
