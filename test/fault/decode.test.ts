@@ -63,8 +63,8 @@ describe('killed', () => {
     expect(placed(await rig.ended('crash-s2'), 'decode')).not.toBe(placed(journey, 'decode'));
   });
   test.each(BEFORE_ITS_TOKENS)(
-    '[decode-crash-%s: the prompt goes to another one',
-    async (_name, stage, there) => {
+    '[decode-crash-%s] %s: the prompt goes to another one',
+    async (stage, _when, there) => {
       const id = `crash-${stage}`;
       const { outcome, journey } = await rig.meet(id, there);
       await rig.kill(placed(journey, 'decode'));
