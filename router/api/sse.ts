@@ -124,16 +124,16 @@ function endsEvent(bytes: Buffer): boolean {
 /** Position after the last event that has ended. */
 function lastEnd(bytes: Buffer): number {
   const lf = bytes.lastIndexOf('\n\n');
-  const crlf = bytes.lastIndexOf('\r\n\r\n');
-  return Math.max(lf < 0 ? 0 : lf + 2, crlf < 0 ? 0 : crlf + 4);
+  const crlf = bytes.lastIndexOf('\n\r\n');
+  return Math.max(lf < 0 ? 0 : lf + 2, crlf < 0 ? 0 : crlf + 3);
 }
 
 /** Position after the event that `from` lies in; -1: it is not whole yet. */
 function eventEnd(bytes: Buffer, from: number): number {
   const lf = bytes.indexOf('\n\n', from);
-  const crlf = bytes.indexOf('\r\n\r\n', from);
+  const crlf = bytes.indexOf('\n\r\n', from);
   if (lf < 0 && crlf < 0) return -1;
-  return crlf < 0 || (lf >= 0 && lf < crlf) ? lf + 2 : crlf + 4;
+  return crlf < 0 || (lf >= 0 && lf < crlf) ? lf + 2 : crlf + 3;
 }
 
 /** The data of one event; null: a comment or an event without data. */
