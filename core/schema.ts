@@ -15,7 +15,7 @@ export function parseSettings<T extends z.ZodType>(schema: T, value: unknown, wh
 function complaint(issue: z.core.$ZodIssue, root: unknown): string {
   const key = issue.path.map(String).join('.') || '(top level)';
   if (issue.code === 'unrecognized_keys') {
-    const names = issue.keys.slice(0, 8).map((name) => name.slice(0, 40));
+    const names = issue.keys.slice(0, 8).map(nameShown);
     return `${key}: unknown key${names.length > 1 ? 's' : ''} ${names.join(', ')}: remove or correct the spelling`;
   }
   return `${key} = ${shown(at(root, issue.path), key)}: ${issue.message}`;
@@ -26,6 +26,9 @@ function at(root: unknown, path: readonly PropertyKey[]): unknown {
   for (const step of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[step];
   return value;
 }
+
+/** As in `{secret:value}`, where YAML wants a space, a key may hold a value: shown is what can be a misspelt name. */
+const nameShown = (name: string): string => (/^[A-Za-z0-9_.-]{1,24}$/.test(name) ? name : '(no name)');
 
 // A secret's value never appears in a message, also where it stands in a wrong place of its section.
 function shown(value: unknown, key: string): string {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { clusterKeys, loadConfig, requireLoopbackWithoutKey } from '#core/config.ts';
 import { BatonError } from '#core/errors.ts';
 
@@ -68,13 +68,32 @@ describe('a wrong configuration names the key, the value and the fix', () => {
     expect(message).toContain('tenants.0.secret');
     expect(message).not.toContain('shortsecret');
   });
+  test.each([
+    ['a section of the wrong shape', 'tenants: {name: a, secret: SECRET}'],
+    ['a missing key', 'tenants: [SECRET]'],
+    ['an alias', 'tenants: [{name: a, secret: *SECRET}]'],
+    ['a block header', 'tenants:\n  - secret: |SECRET'],
+    ['a key', 'tenants: [{name: a, secret:SECRET}]'],
+    ['a tag', 'tenants:\n  - secret: !SECRET x'],
+  ])('nor does one that YAML or the schema takes for %s', (_, yaml) => {
+    const warned: unknown[] = [];
+    const seen = vi.spyOn(process, 'emitWarning').mockImplementation((warning) => void warned.push(warning));
+    const message = complaint(() => load(yaml));
+    seen.mockRestore();
+    expect(message).toMatch(/tenants|not YAML/);
+    expect(`${message} ${String(warned)}`).not.toContain('SECRET');
+  });
+  test('a value that contains itself is named by its kind', () => {
+    expect(complaint(() => load('router: &a {host: *a}'))).toContain('router.host = a mapping');
+  });
   test('a missing file is named', () => {
     expect(complaint(() => loadConfig({ file: join(folder, 'none.yaml'), env: {}, sets: [] }))).toContain(
       'none.yaml',
     );
   });
   test('a setting that is not key=value is refused', () => {
-    expect(complaint(() => load('', {}, ['router']))).toContain('--set path.to.key=value');
+    expect(complaint(() => load('', {}, ['hunter2']))).toMatch(/^(?!.*hunter2).*--set path\.to\.key=value/);
+    expect(complaint(() => load('', {}, ['__proto__=1']))).toContain('no such key');
   });
 });
 

@@ -108,6 +108,10 @@ test.each([
   [['data: [DONE]'], true],
   [['data: {}\n\n', 'data: [DONE]\n\n', ': bye\n\n'], true],
   [['data: {}\n\ndata: [D'], false],
+  [Array.from('data: {}\n\ndata: [DONE]\n\n'), true],
+  [Array.from('data: {}\n\ndata: [DONE]\r\n: bye\r\n\r\n'), true],
+  [['data: {"text":"', 'data: [DONE]'], false],
+  [[`data: {}\n\ndata: [DONE]${'\n'.repeat(500)}x`], false],
   [['data: {}\n\n', `data: ${JSON.stringify({ text: 'data: [DONE]' })}\n\n`], false],
 ])('a stream ends well by [DONE] as an event of its own: %j', (pieces, done) => {
   const watch = new EventWatch();
