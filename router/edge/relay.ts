@@ -202,9 +202,9 @@ export class Relay implements LegHandler {
 
   private finish(): void {
     const rest = this.watch?.rest ?? NOTHING;
-    // An event without its end is none.
-    if (rest.length > 0) this.to.end(Buffer.concat([rest, END_OF_EVENT]));
-    else this.to.end();
+    if (rest.length === 0) this.to.end();
+    // An event without its end is none; empty lines are no event.
+    else this.to.end(rest.every(isLineEnd) ? rest : Buffer.concat([rest, END_OF_EVENT]));
     this.over();
   }
 
@@ -216,6 +216,7 @@ export class Relay implements LegHandler {
 
 const NOTHING = Buffer.alloc(0);
 const END_OF_EVENT = Buffer.from('\n\n');
+const isLineEnd = (byte: number): boolean => byte === 0x0a || byte === 0x0d;
 
 function interrupted(why: string): BatonError {
   return new BatonError('decode_interrupted', `The decode engine failed after its first token (${why}).`);

@@ -127,6 +127,18 @@ describe('a stream', () => {
     expect(log.at(-1)).toBe('done');
     expect(text()).toBe('data: 1\n\ndata: [DONE]\n\n');
   }); // prettier-ignore
+
+  test('goes out byte for byte, empty lines behind its [DONE] included', () => {
+    const stream = 'data: 1\n\ndata: [DONE]\r\n\r\n\n';
+    for (const pieces of [[stream], Array.from(stream)]) {
+      const { relay, log, text } = setup();
+      relay.head(200, SSE);
+      for (const piece of pieces) relay.data(Buffer.from(piece));
+      relay.end();
+      expect(text()).toBe(stream);
+      expect(log.at(-1)).toBe('done');
+    }
+  });
 });
 
 describe('a whole answer', () => {
