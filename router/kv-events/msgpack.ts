@@ -1,5 +1,6 @@
 // A msgpack reader for bytes from other processes: 64-bit integers exact, nesting and lengths bounded, and nothing is allocated for a
 // length that the input cannot hold. (General decoders allocate what a header claims.)
+import { isUtf8 } from 'node:buffer';
 
 export type Value = null | boolean | number | bigint | string | Uint8Array | Value[] | Map<string, Value>;
 
@@ -100,7 +101,11 @@ class Reader {
 
   private text(length: number): string {
     const at = this.take(this.bounded(length));
-    return this.bytes.toString('utf8', at, at + length);
+    const text = this.bytes.toString('utf8', at, at + length);
+    // What is no UTF-8 is read as this character, which may also stand there itself.
+    if (text.includes('\ufffd') && !isUtf8(this.bytes.subarray(at, at + length)))
+      throw new MalformedError('a string is no UTF-8');
+    return text;
   }
 
   private binary(length: number): Uint8Array {

@@ -48,6 +48,13 @@ describe('against another library', () => {
   });
 });
 
+test('a string that is no UTF-8 is refused, or two of them could read alike', () => {
+  const text = (...bytes: number[]): Value => readValue(Buffer.of(0xa0 + bytes.length, ...bytes), BOUNDS);
+  expect(() => text(0x47, 0x50, 0xc7)).toThrow(MalformedError);
+  expect(() => text(0xed, 0xa0, 0x80)).toThrow(MalformedError);
+  expect(text(...Buffer.from('a\ufffdb'))).toBe('a\ufffdb');
+});
+
 test('bytes of any kind are read or refused, nothing else', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
