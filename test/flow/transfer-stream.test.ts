@@ -10,7 +10,7 @@ import { systemRandom } from '#core/random.ts';
 import { transferSettings } from '#core/settings.ts';
 import { TransferClient, type ServiceBatch } from '#proto/gen/baton/v1/transfer.ts';
 import { connectService, type ServiceLink } from '#transfer/client.ts';
-import { RouterHello, type Step } from '#transfer/hello.ts';
+import { PROTOCOL, RouterHello, type Step } from '#transfer/hello.ts';
 import { runTransfer, type RunningTransfer } from '#transfer/main.ts';
 import { serveControl } from '#transfer/server.ts';
 import { FakeBus } from '../unit/transfer/fake-bus.ts';
@@ -110,7 +110,7 @@ describe('over real sockets', () => {
     const nonce = Buffer.alloc(32, 1);
     call.write({
       seq: 1n,
-      messages: [{ message: { $case: 'hello', value: { router: 'raw', nonce, protocol: 1 } } }],
+      messages: [{ message: { $case: 'hello', value: { router: 'raw', nonce, protocol: PROTOCOL } } }],
     });
     expect(await status).toMatch(/UNAUTHENTICATED.*\[hello_refused] wrong_key/);
     raw.close();

@@ -1,13 +1,19 @@
+import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { systemRandom } from '#core/random.ts';
 import {
-  NONCE_BYTES, PROTOCOL, RouterHello, ServiceHello, helloMac, isLoopbackPeer, provenKey,
+  NONCE_BYTES, PROTOCOL, RouterHello, ServiceHello, helloMac, isLoopbackPeer, provenKey, type Speaker, type Step,
 } from '#transfer/hello.ts'; // prettier-ignore
 
 const OLD = Buffer.alloc(32, 1);
 const NEW = Buffer.alloc(32, 2);
 const WRONG = Buffer.alloc(32, 3);
 const LOCAL = '127.0.0.1:5000';
+
+function value<T>(step: Step<T>): T {
+  if (!step.ok) throw new Error(step.refusal);
+  return step.value;
+}
 
 /** Both ends talk; what each of them says in the end. */
 function talk(routerKeys: Buffer[], serviceKeys: Buffer[], peer = LOCAL, address = LOCAL) {
@@ -53,20 +59,19 @@ describe('a hello', () => {
   test('a router that skips the check of the service still needs the key', () => {
     const service = new ServiceHello([NEW], systemRandom, LOCAL);
     const nonce = Buffer.alloc(NONCE_BYTES, 4);
-    const challenge = service.hello({ router: 'r1', nonce, protocol: PROTOCOL });
-    if (!challenge.ok) throw new Error(challenge.refusal);
-    const theirs = challenge.value.nonce;
+    const said = { router: 'r1', nonce, protocol: PROTOCOL };
+    const challenge = value(service.hello(said));
     const refused = (mac: Buffer) => service.proof({ mac });
     expect(refused(Buffer.alloc(0))).toEqual({ ok: false, refusal: 'not_keyed' });
     expect(refused(Buffer.alloc(32))).toEqual({ ok: false, refusal: 'wrong_key' });
-    expect(refused(helloMac(WRONG, 'baton-router-v1', theirs, nonce)).ok).toBe(false);
+    expect(refused(helloMac(WRONG, 'baton-router-v2', said, challenge.nonce)).ok).toBe(false);
     // The service's own proof, sent back, proves nothing.
-    expect(refused(challenge.value.mac).ok).toBe(false);
-    expect(refused(helloMac(NEW, 'baton-router-v1', theirs, nonce)).ok).toBe(true);
+    expect(refused(Buffer.from(challenge.mac)).ok).toBe(false);
+    expect(refused(helloMac(NEW, 'baton-router-v2', said, challenge.nonce)).ok).toBe(true);
   });
 
   test.each([
-    ['another protocol', { protocol: 2 }, 'protocol'],
+    ['another protocol', { protocol: 1 }, 'protocol'],
     ['a short nonce', { nonce: Buffer.alloc(31) }, 'malformed'],
     ['no name', { router: '' }, 'malformed'],
     ['a name with a space', { router: 'a b' }, 'malformed'],
@@ -76,14 +81,43 @@ describe('a hello', () => {
     expect(service.hello(hello)).toEqual({ ok: false, refusal });
   });
 
-  test('a proof is bound to both nonces', () => {
-    const [a, b, c] = [Buffer.alloc(32, 7), Buffer.alloc(32, 8), Buffer.alloc(32, 9)];
-    const mac = helloMac(NEW, 'baton-router-v1', a, b);
-    expect(provenKey([OLD, NEW], mac, 'baton-router-v1', a, b)).toBe(NEW);
-    expect(provenKey([OLD, NEW], mac, 'baton-router-v1', a, c)).toBeNull();
-    expect(provenKey([OLD, NEW], mac, 'baton-router-v1', c, b)).toBeNull();
-    expect(provenKey([OLD, NEW], mac, 'baton-service-v1', a, b)).toBeNull();
-    expect(provenKey([], mac, 'baton-router-v1', a, b)).toBeNull();
+  test.each([
+    ['its name', { router: 'r2' }],
+    ['its nonce', { nonce: Buffer.alloc(NONCE_BYTES, 9) }],
+  ])('in which somebody on the way changes %s convinces neither end', (_, changes) => {
+    const router = new RouterHello('r1', [NEW], systemRandom, LOCAL);
+    const service = new ServiceHello([NEW], systemRandom, LOCAL);
+    const said = value(router.hello());
+    const challenge = value(service.hello({ ...said, ...changes }));
+    expect(router.challenge(challenge)).toEqual({ ok: false, refusal: 'wrong_key' });
+    // And if the router proved itself all the same:
+    const mac = helloMac(NEW, 'baton-router-v2', said, challenge.nonce);
+    expect(service.proof({ mac })).toEqual({ ok: false, refusal: 'wrong_key' });
+  });
+
+  test('a proof is bound to who speaks, to the name, the protocol and both nonces', () => {
+    const nonce = Buffer.alloc(32, 7);
+    const theirs = Buffer.alloc(32, 8);
+    const said = { router: 'r1', nonce, protocol: PROTOCOL };
+    const mac = helloMac(NEW, 'baton-router-v2', said, theirs);
+    const proves = (more: object, other = theirs, speaker: Speaker = 'baton-router-v2') =>
+      provenKey([OLD, NEW], mac, speaker, { ...said, ...more }, other);
+    expect(proves({})).toBe(NEW);
+    for (const more of [{ router: 'r' }, { router: 'r11' }, { protocol: 1 }, { nonce: theirs }])
+      expect(proves(more)).toBeNull();
+    expect(proves({}, nonce)).toBeNull();
+    expect(proves({}, theirs, 'baton-service-v2')).toBeNull();
+    expect(provenKey([], mac, 'baton-router-v2', said, theirs)).toBeNull();
+  });
+
+  test('has the macs that docs/wire.md tells', () => {
+    const said = { router: 'r1', nonce: Buffer.alloc(32, 1), protocol: 2 };
+    const bytes = Buffer.concat([
+      Buffer.from('baton-service-v2'),
+      Buffer.of(2), Buffer.from('r1'), Buffer.alloc(32, 1), Buffer.of(2, 0, 0, 0), Buffer.alloc(32, 5),
+    ]); // prettier-ignore
+    const expected = createHmac('sha256', NEW).update(bytes).digest('hex');
+    expect(helloMac(NEW, 'baton-service-v2', said, Buffer.alloc(32, 5)).toString('hex')).toBe(expected);
   });
 });
 

@@ -111,15 +111,15 @@ export interface ServiceMessage {
 }
 
 /**
- * Mutual proof of the cluster key: mac = HMAC-SHA-256(key, role ‖ nonce of the other ‖ own nonce), role = "baton-router-v1" or
- * "baton-service-v1". Without a key both macs are empty and both ends are on loopback.
+ * Mutual proof of the cluster key: mac = HMAC-SHA-256(key, role ‖ u8 length ‖ router ‖ its nonce ‖ u32 protocol ‖ the service's nonce),
+ * role = "baton-router-v2" or "baton-service-v2". Without a key both macs are empty and both ends are on loopback.
  */
 export interface Hello {
   /** name of the router process */
   router: string;
   /** 32 random bytes */
   nonce: Buffer;
-  /** 1 */
+  /** 2 */
   protocol: number;
 }
 
