@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { dropForeignCache, node, quietly, root } from './run.mjs';
 
@@ -14,17 +15,60 @@ const { values, positionals } = parseArgs({
 });
 const [target] = positionals;
 
-/** Runs to its end; CPU time beyond the bound ends it as Ctrl-C does. */
-function run(command, args, cpuSeconds = Infinity) {
+/** Runs to its end. */
+function run(command, args) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: 'inherit' });
-    const watch = setInterval(() => cpuOf(child.pid) > cpuSeconds && child.kill('SIGINT'), 1000);
-    child.on('exit', (code) => {
-      clearInterval(watch);
+    spawn(command, args, { cwd: root, stdio: 'inherit' }).on('exit', (code) => {
       resolve(code ?? 1);
     });
   });
 }
+
+/** Runs libFuzzer until it finds something; CPU time beyond the bound ends it as Ctrl-C does. */
+function runFuzzer(command, args, cpuSeconds) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'pipe'] });
+    const [cov, corpus, counters, units] = [
+      / cov: (\d+)/,
+      / corp: (\d+)/,
+      /\((\d+) inline 8-bit/,
+      /executed_units: (\d+)/,
+    ].map(latest);
+    let cpu = 0;
+    const watch = setInterval(() => {
+      cpu = cpuOf(child.pid);
+      if (cpu > cpuSeconds) child.kill('SIGINT');
+    }, 1000);
+    const lines = createInterface({ input: child.stderr });
+    lines.on('line', (line) => {
+      console.error(line);
+      for (const one of [cov, corpus, counters, units]) one.take(line);
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      clearInterval(watch);
+      const figures = {
+        runs: units.value,
+        inputs: corpus.value,
+        covered: rounded(cov.value / counters.value),
+      };
+      resolve({ code: code ?? 1, figures: { ...figures, cpuSeconds: Math.round(cpu) } });
+    });
+  });
+}
+
+/** The number that a line last had there. */
+function latest(pattern) {
+  return {
+    value: 0,
+    take(line) {
+      const found = pattern.exec(line)?.[1];
+      if (found !== undefined) this.value = Number(found);
+    },
+  };
+}
+
+const rounded = (share) => Math.round(share * 1000) / 1000;
 
 /** Seconds of CPU time that a process has had so far. */
 function cpuOf(pid) {
@@ -65,12 +109,11 @@ async function fuzzNative() {
     '-print_final_stats=1',
     '-timeout=10',
   ];
-  const code = await run(
-    join(build, 'Release', `${target}_fuzz`),
-    [...flags, found, corpus],
-    Number(values.minutes) * 60,
-  );
+  const program = join(build, `${target}_fuzz`);
+  const cpuSeconds = Number(values.minutes) * 60;
+  const { code, figures } = await runFuzzer(program, [...flags, found, corpus], cpuSeconds);
   if (values.keep === undefined) rmSync(found, { recursive: true });
+  console.log(JSON.stringify({ target, seed: Number(seed), ...figures, findings: code === 0 ? 0 : 1 }));
   return code;
 }
 
