@@ -24,6 +24,12 @@ const ticket = { status: 0, type: 'server_error', retryAfter: false, retryable: 
 
 export const ERRORS = {
   // what a client can mend
+  invalid_http: {
+    ...client,
+    status: 400,
+    meaning:
+      'The request is not strict HTTP/1.1, or asks what this listener does not do. Correct the client or the proxy before it.',
+  },
   invalid_json: {
     ...client,
     status: 400,
@@ -291,4 +297,12 @@ export class BatonError extends Error {
 export function errorBody(error: BatonError): string {
   const { type } = error.entry;
   return JSON.stringify({ error: { message: error.rawMessage, type, param: error.param, code: error.code } });
+}
+
+/** What was thrown and where, for logs. A stack names files and lines; a message may quote a body, and stands before it. */
+export function whereThrown(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return 'not an Error';
+  const { name, message, stack = '' } = thrown.cause instanceof Error ? thrown.cause : thrown;
+  const lines = stack.slice(stack.indexOf(message) + message.length).split('\n');
+  return [name, ...lines.filter((line) => /^\s+at /.test(line)).slice(0, 8)].join(' ');
 }

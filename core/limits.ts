@@ -58,6 +58,8 @@ export const LIMITS = {
   /** Time for a client to send its headers, then its body, ms. */
   headersMs: 10_000,
   bodyMs: 60_000,
+  /** Pace at which Node looks for slow headers and bodies, ms. */
+  slowCheckMs: 2000,
   /** Nesting of a request body. */
   jsonDepthMax: 64,
   /** Prompt as a list of token ids, at most. */

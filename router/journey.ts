@@ -1,6 +1,6 @@
 // A request's journey: the one ordered list of its stages, and the one place that decides whether a failed attempt is placed
 // again.
-import { BatonError } from '#core/errors.ts';
+import { BatonError, whereThrown } from '#core/errors.ts';
 import { planted } from '#planted';
 import { answerAsEngine, answerError, clientError } from './api/errors.ts';
 import type { StageName } from './journeys.ts';
@@ -56,7 +56,7 @@ export async function runJourney(ctx: RequestContext, world: World): Promise<voi
   } catch (thrown) {
     failure = BatonError.from(thrown);
     if (failure.code === 'internal')
-      world.log.error({ request: ctx.id, error: described(thrown) }, 'a defect ended this request');
+      world.log.error({ request: ctx.id, error: whereThrown(thrown) }, 'a defect ended this request');
   }
   settleAttempt(ctx, world, failure);
   if (failure !== null) answer(ctx, world, failure);
@@ -121,17 +121,4 @@ function answer(ctx: RequestContext, world: World, failure: BatonError): void {
     return;
   }
   answerError(ctx.downstream, ctx.id, clientError(failure), decisionHeader(ctx));
-}
-
-// A stack names files and lines, never bodies; the message of a foreign error may quote one.
-function described(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return 'not an Error';
-  const cause = thrown.cause instanceof Error ? thrown.cause : thrown;
-  return [
-    cause.name,
-    ...(cause.stack ?? '')
-      .split('\n')
-      .filter((line) => /^\s+at /.test(line))
-      .slice(0, 8),
-  ].join(' ');
 }

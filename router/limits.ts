@@ -52,8 +52,9 @@ export const ROUTER_LIMITS = {
   engineIdleMs: 10_000,
   /** A client that takes nothing of the end of its answer for so long is cut, ms. */
   clientFlushMs: 60_000,
-  /** Pace at which Node looks for slow headers and bodies, ms. */
-  slowCheckMs: 2000,
+  /** Headers of one request; connections of one listener. */
+  headersMax: 200,
+  clientConnectionsMax: 16_384,
   /** Body of a refused request read and thrown away, bytes; then the connection ends. */
   discardBytesMax: 16 * 1024 * 1024,
   /** Retry-After where nobody knows better, and at most, s. */

@@ -10,8 +10,8 @@ import { connectService } from '#transfer/client.ts';
 import { adminHandler } from './admin.ts';
 import { Admission } from './admission.ts';
 import { checkSettings } from './check.ts';
-import { createEdgeServer } from './edge/server.ts';
-import type { Upstream } from './edge/contract.ts';
+import { createEdgeServer, type EdgeBounds } from './edge/server.ts';
+import type { EdgeHandler, EdgeServer, Upstream } from './edge/contract.ts';
 import { createUpstream } from './edge/upstream.ts';
 import { KvEvents } from './kv-events/kv-events.ts';
 import type { KvTransport } from './kv-events/zeromq.ts';
@@ -43,6 +43,8 @@ export interface RouterOptions {
   makeLink?: LinkFactory;
   upstream?: Upstream;
   kvTransport?: KvTransport;
+  /** Other bounds of the listeners, for tests. */
+  edge?: EdgeBounds;
 }
 
 export interface RunningRouter {
@@ -57,13 +59,15 @@ export async function runRouter(config: Settings, options: RouterOptions): Promi
   const settings = config.router;
   const { world, close } = await startWorld(config, options);
   try {
-    const server = await createEdgeServer(settings.host, settings.port, publicHandler(world));
-    const admin = await createEdgeServer(settings.admin.host, settings.admin.port, adminHandler(world)).catch(
-      async (error: unknown) => {
-        await server.close();
-        throw error;
-      },
-    );
+    const listen = (
+      { host, port }: { host: string; port: number },
+      handler: EdgeHandler,
+    ): Promise<EdgeServer> => createEdgeServer(host, port, handler, options.edge);
+    const server = await listen(settings, publicHandler(world));
+    const admin = await listen(settings.admin, adminHandler(world)).catch(async (error: unknown) => {
+      await server.close();
+      throw error;
+    });
     return {
       url: server.url,
       adminUrl: admin.url,

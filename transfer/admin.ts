@@ -8,6 +8,12 @@ export interface AdminOptions {
   ready(): boolean;
 }
 
+/** For a request, and the pace at which slow ones are looked for, ms. */
+export interface AdminBounds {
+  headersMs: number;
+  slowCheckMs: number;
+}
+
 export interface AdminListener {
   url: string;
   close(): Promise<void>;
@@ -16,8 +22,19 @@ export interface AdminListener {
 type Answer = [status: number, type: string, body: string];
 
 /** Listens; `start_failed` when the address cannot be bound. */
-export async function serveAdmin(host: string, port: number, options: AdminOptions): Promise<AdminListener> {
-  const server = createServer({ maxHeaderSize: LIMITS.headerBytesMax }, (request, response) => {
+export async function serveAdmin(
+  host: string,
+  port: number,
+  options: AdminOptions,
+  { headersMs, slowCheckMs }: AdminBounds = LIMITS,
+): Promise<AdminListener> {
+  const bounds = {
+    maxHeaderSize: LIMITS.headerBytesMax,
+    headersTimeout: headersMs,
+    requestTimeout: headersMs,
+    connectionsCheckingInterval: slowCheckMs,
+  };
+  const server = createServer(bounds, (request, response) => {
     answer(request.method ?? '', request.url ?? '', options)
       .catch((): Answer => [500, 'text/plain', 'internal\n'])
       .then(([status, type, body]) => {
@@ -27,8 +44,6 @@ export async function serveAdmin(host: string, port: number, options: AdminOptio
         response.destroy();
       });
   });
-  server.headersTimeout = LIMITS.headersMs;
-  server.requestTimeout = LIMITS.headersMs;
   server.maxConnections = LIMITS.streamsMax;
   const bound = await listen(server, host, port);
   return {

@@ -8,6 +8,8 @@ export const ENGINE_LIMITS = {
   /** Time for a client to send its headers, then its body, ms. */
   headersMs: 10_000,
   bodyMs: 60_000,
+  /** Pace at which Node looks for slow headers and bodies, ms. */
+  slowCheckMs: 2000,
   /** Prompts of one completion request. */
   promptsMax: 16,
   /** Choices per prompt. */

@@ -1,6 +1,6 @@
 // The engine's HTTP server: routes, request ids, bodies within their bound, errors as OpenAI shapes them.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { BatonError, errorBody } from '#core/errors.ts';
+import { BatonError, errorBody, whereThrown } from '#core/errors.ts';
 import { hex } from '#core/ids.ts';
 import type { OpenAnswers } from '#core/open-answers.ts';
 import { VERSION } from '#core/version.ts';
@@ -76,12 +76,23 @@ const routes: Readonly<Record<string, { method: 'GET' | 'POST'; handle: Handler 
   },
 };
 
-export function createEngineServer(engine: Engine, answers: OpenAnswers): Server {
-  const { headersMs, bodyMs, headerBytesMax } = ENGINE_LIMITS;
+/** For the head of a request, then for its body, and the pace at which slow ones are looked for, ms. */
+export interface ServerBounds {
+  headersMs: number;
+  bodyMs: number;
+  slowCheckMs: number;
+}
+
+export function createEngineServer(
+  engine: Engine,
+  answers: OpenAnswers,
+  { headersMs, bodyMs, slowCheckMs }: ServerBounds = ENGINE_LIMITS,
+): Server {
   const options = {
     headersTimeout: headersMs,
     requestTimeout: headersMs + bodyMs,
-    maxHeaderSize: headerBytesMax,
+    connectionsCheckingInterval: slowCheckMs,
+    maxHeaderSize: ENGINE_LIMITS.headerBytesMax,
   };
   return createServer(options, (request, response) => {
     answers.add(response);
@@ -107,10 +118,7 @@ async function serve(engine: Engine, request: IncomingMessage, response: ServerR
   } catch (error) {
     const known = BatonError.from(error);
     if (known.code === 'internal') {
-      engine.parts.log.error(
-        { request: requestId, reason: error instanceof Error ? error.message : '' },
-        'request failed',
-      );
+      engine.parts.log.error({ request: requestId, error: whereThrown(error) }, 'request failed');
     }
     if (response.headersSent || response.destroyed) response.destroy();
     else refuse(response, known);

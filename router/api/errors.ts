@@ -8,10 +8,8 @@ const FULL: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['source_full', 'target_
 
 /** After these the connection is closed: what is left of the request, or the next one, is not read. */
 const LAST: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'shutting_down',
-  'body_too_large',
-  'request_timeout',
-]);
+  'shutting_down', 'body_too_large', 'request_timeout', 'invalid_http', 'headers_too_large',
+]); // prettier-ignore
 
 /** Tickets end for reasons that have no status; a client is told what it means for its request. */
 export function clientError(error: BatonError): BatonError {

@@ -1,51 +1,86 @@
-// A listener over node:http. Slow and oversized heads and bodies are bounded here; everything else is the handler's.
+// A listener over node:http. Slow and oversized heads and bodies, and HTTP that is not strict, are refused here; everything else is
+// the handler's.
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { BatonError, errorBody } from '#core/errors.ts';
+import { BatonError, errorBody, type ErrorCode } from '#core/errors.ts';
 import { LIMITS } from '#core/limits.ts';
 import { OpenAnswers } from '#core/open-answers.ts';
+import { answerError } from '../api/errors.ts';
 import { ROUTER_LIMITS } from '../limits.ts';
-import type { Downstream, EdgeHandler, EdgeRequest, EdgeServer, Headers } from './contract.ts';
+import type { EdgeHandler, EdgeServer } from './contract.ts';
+import { Exchange } from './exchange.ts';
+import { invalid, refusal } from './strict.ts';
+
+export interface EdgeBounds {
+  /** For the head of a request, then for its body, and the pace at which slow ones are looked for, ms. */
+  headersMs: number;
+  bodyMs: number;
+  slowCheckMs: number;
+  /** Connections at a time; more are dropped. */
+  connections: number;
+}
+
+const BOUNDS: EdgeBounds = {
+  headersMs: LIMITS.headersMs,
+  bodyMs: LIMITS.bodyMs,
+  slowCheckMs: LIMITS.slowCheckMs,
+  connections: ROUTER_LIMITS.clientConnectionsMax,
+};
+
+/** What is being answered on a connection, or was last. */
+const CURRENT = Symbol('current exchange');
+interface Seat extends Socket {
+  [CURRENT]?: Exchange;
+}
 
 /** Listens and hands each request over; `start_failed` when the address cannot be bound. */
 export async function createEdgeServer(
   host: string,
   port: number,
   handler: EdgeHandler,
+  bounds: EdgeBounds = BOUNDS,
 ): Promise<EdgeServer> {
+  const { headersMs, bodyMs, slowCheckMs, connections } = bounds;
   const answers = new OpenAnswers();
-  const server = createServer(
-    {
-      noDelay: true,
-      maxHeaderSize: LIMITS.headerBytesMax,
-      headersTimeout: LIMITS.headersMs,
-      requestTimeout: LIMITS.headersMs + LIMITS.bodyMs,
-      keepAliveTimeout: ROUTER_LIMITS.clientIdleMs,
-      connectionsCheckingInterval: ROUTER_LIMITS.slowCheckMs,
-    },
-    (request, response) => {
-      answers.add(response);
-      const exchange = new Exchange(request, response);
-      handler(exchange, exchange);
-    },
-  );
+  const server = createServer({
+    noDelay: true,
+    maxHeaderSize: LIMITS.headerBytesMax,
+    headersTimeout: headersMs,
+    // A little later than whoever reads the body gives it up, with an answer.
+    requestTimeout: headersMs + bodyMs,
+    keepAliveTimeout: ROUTER_LIMITS.clientIdleMs,
+    connectionsCheckingInterval: slowCheckMs,
+    requireHostHeader: false,
+  });
+  server.maxHeadersCount = ROUTER_LIMITS.headersMax;
+  server.maxConnections = connections;
+  const take = (request: IncomingMessage, response: ServerResponse, expects: boolean): void => {
+    answers.add(response);
+    const exchange = new Exchange(request, response, expects);
+    const error = seated(request.socket, exchange) ?? refusal(request);
+    if (error === null) handler(exchange, exchange);
+    else answerLast(exchange, error);
+  };
+  server.on('request', (request, response) => { take(request, response, false); }); // prettier-ignore
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    take(request, response, true);
+  });
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    const exchange = new Exchange(request, response, false);
+    const error = seated(request.socket, exchange) ?? invalid('Nothing but 100-continue may be expected.');
+    answerLast(exchange, error);
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    refuseHead(error, socket);
+    if (error.code === 'ECONNRESET') socket.destroy();
+    else refuse(socket, new BatonError(codeOf(error)));
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        new BatonError(
-          'start_failed',
-          `cannot listen on ${host}:${port} (${error.code ?? error.message}): free the address or choose another`,
-          { cause: error },
-        ),
-      );
-    });
-    server.listen(port, host, resolve);
+  // From here on the socket is nobody's but ours.
+  server.on('connect', (_, socket: Socket) => {
+    socket.on('error', () => undefined);
+    refuse(socket, invalid('This is no proxy.'));
   });
-  const bound = (server.address() as AddressInfo).port;
+  const bound = await listen(server, host, port);
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
     flushed: (ms, clock) => answers.taken(ms, clock),
@@ -59,144 +94,76 @@ export async function createEdgeServer(
   };
 }
 
-/** A head that Node could not take never becomes a request; it still gets an answer of the table. */
-function refuseHead(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        new BatonError(
+          'start_failed',
+          `cannot listen on ${host}:${port} (${error.code ?? error.message}): free the address or choose another`,
+          { cause: error },
+        ),
+      );
+    });
+    server.listen(port, host, () => {
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+/**
+ * One request of a connection at a time. Behind one that is not answered yet the next gets its refusal, in its turn, and whoever sends
+ * still more is cut: answers that wait for each other would hold engines for a client that may have left unseen.
+ */
+function seated(socket: Seat, exchange: Exchange): BatonError | null {
+  const before = socket[CURRENT];
+  socket[CURRENT] = exchange;
+  if (before === undefined || (before.answered && !before.last)) return null;
+  if (before.last) cut(socket, before);
+  return invalid('Send the next request when the one before is answered.');
+}
+
+function answerLast(exchange: Exchange, error: BatonError): void {
+  exchange.last = true;
+  answerError(exchange, randomUUID(), error);
+}
+
+function codeOf({ code }: NodeJS.ErrnoException): ErrorCode {
+  if (code === 'HPE_HEADER_OVERFLOW') return 'headers_too_large';
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'invalid_http';
+}
+
+/** What never became a request, or the body of one that has begun: it still gets an answer of the table, unless it has one. */
+function refuse(socket: Seat, error: BatonError): void {
+  const current = socket[CURRENT];
+  if (!socket.writable || (current !== undefined && !mayAnswer(current))) {
+    cut(socket, current);
+    return;
+  }
+  const body = errorBody(error);
+  socket.end(
+    `HTTP/1.1 ${error.entry.status} Refused\r\ncontent-type: application/json\r\nx-request-id: ${randomUUID()}\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+  cutLater(socket);
+}
+
+/** Another answer would neither stand within one that is under way nor follow the last one, or one to the same request. */
+function mayAnswer({ answered, arrived, headersSent, last }: Exchange): boolean {
+  return answered ? arrived && !last : !arrived && !headersSent;
+}
+
+/** An answer that has been given still goes out. */
+function cut(socket: Socket, current: Exchange | undefined): void {
+  if (current?.answered !== true) {
     socket.destroy();
     return;
   }
-  const refusal =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? new BatonError('headers_too_large')
-      : new BatonError('invalid_json', 'The request is not HTTP/1.1, or did not arrive in time.');
-  const body = errorBody(refusal);
-  socket.end(
-    `HTTP/1.1 ${refusal.entry.status} Refused\r\ncontent-type: application/json\r\nx-request-id: ${randomUUID()}\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
+  socket.destroySoon();
+  cutLater(socket);
 }
 
-// Up to here a body goes out with its head as one string in one write; as a buffer it would be a write of its own.
-const ONE_WRITE_BYTES_MAX = 16 * 1024;
-
-class Exchange implements EdgeRequest, Downstream {
-  private readonly request: IncomingMessage;
-  private readonly response: ServerResponse;
-  readonly method: string;
-  readonly path: string;
-
-  constructor(request: IncomingMessage, response: ServerResponse) {
-    this.request = request;
-    this.response = response;
-    this.method = request.method ?? '';
-    const url = request.url ?? '';
-    const query = url.indexOf('?');
-    this.path = query < 0 ? url : url.slice(0, query);
-    // A broken connection shows as 'close'; without a listener the error itself would end the process.
-    response.on('error', ignore);
-  }
-
-  get headers(): Headers {
-    return this.request.headers;
-  }
-
-  get remoteAddress(): string {
-    return this.request.socket.remoteAddress ?? '';
-  }
-
-  body(bytesMax: number, take: (bytes: number) => void): Promise<Buffer> {
-    const { request } = this;
-    return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      let refused = false;
-      const refuse = (error: unknown): void => {
-        refused = true;
-        chunks.length = 0;
-        reject(error instanceof Error ? error : new BatonError('internal'));
-      };
-      const declared = Number(request.headers['content-length'] ?? 0);
-      if (declared > bytesMax) refuse(tooLarge(bytesMax));
-      request.on('data', (chunk: Buffer) => {
-        size += chunk.length;
-        if (refused) {
-          // Read on for a while, so that the client sees the answer instead of a reset.
-          if (size > bytesMax + ROUTER_LIMITS.discardBytesMax) request.destroy();
-          return;
-        }
-        if (size > bytesMax) {
-          refuse(tooLarge(bytesMax));
-          return;
-        }
-        try {
-          take(chunk.length);
-        } catch (error) {
-          refuse(error);
-          return;
-        }
-        chunks.push(chunk);
-      });
-      request.once('end', () => {
-        if (!refused)
-          resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size));
-      });
-      request.once('error', () => {
-        if (!refused) refuse(new BatonError('client_closed'));
-      });
-    });
-  }
-
-  get headersSent(): boolean {
-    return this.response.headersSent;
-  }
-
-  head(status: number, headers: string[]): void {
-    if (!this.response.headersSent) this.response.writeHead(status, headers);
-  }
-
-  write(chunk: Uint8Array | string): boolean {
-    const { response } = this;
-    return response.write(chunk) || response.writableLength < LIMITS.relayBufferBytesMax;
-  }
-
-  onDrain(work: () => void): void {
-    this.response.once('drain', work);
-  }
-
-  end(chunk?: Uint8Array | string): void {
-    if (Buffer.isBuffer(chunk) && chunk.length <= ONE_WRITE_BYTES_MAX)
-      this.response.end(chunk.toString('latin1'), 'latin1');
-    else this.response.end(chunk);
-    if (this.response.writableLength > 0) this.flushWithin(ROUTER_LIMITS.clientFlushMs);
-  }
-
-  /** What a client does not take of its answer's end is not held for ever. */
-  private flushWithin(ms: number): void {
-    const { response } = this;
-    const timer = setTimeout(() => response.destroy(), ms);
-    timer.unref();
-    response.once('close', () => {
-      clearTimeout(timer);
-    });
-  }
-
-  destroy(): void {
-    this.response.destroy();
-  }
-
-  onLeave(work: () => void): void {
-    const { response } = this;
-    response.once('close', () => {
-      if (!response.writableFinished) work();
-    });
-  }
-}
-
-const ignore = (): void => undefined;
-
-function tooLarge(bytesMax: number): BatonError {
-  return new BatonError(
-    'body_too_large',
-    `The body exceeds ${bytesMax} bytes. Send less, or raise router.limits.body_bytes.`,
-  );
+/** Whoever does not close its end has its answer by then. */
+function cutLater(socket: Socket): void {
+  setTimeout(() => socket.destroy(), ROUTER_LIMITS.graceMs).unref();
 }

@@ -1,5 +1,4 @@
 // What clients get when something is wrong: with their request, with the engine, with the load.
-import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   answerError,
@@ -8,6 +7,7 @@ import {
   startMockEngine,
   type MockEngine,
 } from '#test/support/mock-engine.ts';
+import { raw } from '#test/support/raw-client.ts';
 import { until } from '#test/support/ready.ts';
 import { startRouterBefore, type TestRouter } from '#test/support/router.ts';
 
@@ -102,7 +102,10 @@ describe('a request that the client must mend', () => {
 
   test('with oversized headers', async () => {
     await start();
-    const answer = await raw(`GET /v1/models HTTP/1.1\r\nhost: x\r\nx-long: ${'a'.repeat(40_000)}\r\n\r\n`);
+    const answer = await raw(
+      router.url,
+      `GET /v1/models HTTP/1.1\r\nhost: x\r\nx-long: ${'a'.repeat(40_000)}\r\n\r\n`,
+    );
     expect(answer).toMatch(/^HTTP\/1.1 431 .*"code":"headers_too_large"/s);
   });
 
@@ -393,15 +396,3 @@ test('a client that leaves ends its leg', async () => {
   await seen.closedEarly;
   expect(await gone).toBe('gone');
 });
-
-/** Sends bytes, returns all that comes back. */
-function raw(bytes: string): Promise<string> {
-  const { port } = new URL(router.url);
-  return new Promise((resolve, reject) => {
-    let text = '';
-    const socket = connect(Number(port), '127.0.0.1', () => socket.write(bytes));
-    socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    socket.on('end', () => { resolve(text); }); // prettier-ignore
-    socket.on('error', reject);
-  });
-}

@@ -7,8 +7,11 @@ const folders = ['test/fault', 'test/flow', 'test/rules'].map((name) => join(roo
 /** Parts that a test fills in are stars. */
 const plain = (id: string): string => id.replaceAll(/\$\{end\}|%s/g, '*');
 
-test('docs/reliability.md names every cell that a fault test names, and no other', () => {
-  const told = [...readFileSync(join(root, 'docs/reliability.md'), 'utf8').matchAll(/^\| (`.*?`) \|/gm)]
+const pages = ['docs/reliability.md', 'docs/security.md'];
+
+test('docs/reliability.md and docs/security.md name every cell and rule that a test names, and no other', () => {
+  const told = pages
+    .flatMap((page) => [...readFileSync(join(root, page), 'utf8').matchAll(/^\| (`.*?`) \|/gm)])
     .flatMap(([, cell = '']) => cell.split(', '))
     .map((cell) => cell.replaceAll('`', ''));
   const files = folders.flatMap((folder) =>

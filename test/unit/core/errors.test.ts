@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { BatonError, ERRORS, errorBody, REASONS } from '#core/errors.ts';
+import { BatonError, ERRORS, errorBody, REASONS, whereThrown } from '#core/errors.ts';
 
 describe('errors', () => {
   test('reasons have the numbers of the native core', () => {
@@ -29,6 +29,15 @@ describe('errors', () => {
     const error = BatonError.from(new Error('password=hunter2'));
     expect(error.code).toBe('internal');
     expect(errorBody(error)).not.toContain('hunter2');
+  });
+  test('a log says where something was thrown, never what it says, even where that looks like a place', () => {
+    const message = 'no hunter2\n    at hunter2 (file:1:1)\n';
+    const thrown = new TypeError(message);
+    for (const one of [thrown, BatonError.from(thrown)]) {
+      expect(whereThrown(one)).toMatch(/^TypeError +at .*errors\.test\.ts:\d+/);
+      expect(whereThrown(one)).not.toContain('hunter2');
+    }
+    expect(whereThrown('hunter2')).toBe('not an Error');
   });
   test('every client error tells what to do and carries a status', () => {
     for (const [code, entry] of Object.entries(ERRORS)) {
