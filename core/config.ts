@@ -1,5 +1,6 @@
 // Where settings come from, later ones winning: defaults, the YAML file, the environment (BATON_ROUTER__PORT=8000 is
-// router.port), flags (--set router.port=8000). The cluster key comes from files or BATON_CLUSTER_KEY only.
+// router.port), flags (--set router.port=8000). The cluster key and the admin key come from files, or from BATON_CLUSTER_KEY and
+// BATON_ADMIN_KEY, only.
 import { readFileSync } from 'node:fs';
 import { parse, YAMLParseError } from 'yaml';
 import { BatonError } from './errors.ts';
@@ -13,11 +14,12 @@ export interface ConfigSources {
   sets: readonly string[];
 }
 
-export const CLUSTER_KEY_BYTES_MIN = 32;
+const KEY_BYTES_MIN = 32;
 // Variables that are not settings: secrets that must not stand in a file, and what builds, tests and vLLM's environment go by.
 const RESERVED = new Set([
   'BATON_CLUSTER_KEY',
   'BATON_CLUSTER_KEY_PREVIOUS',
+  'BATON_ADMIN_KEY',
   'BATON_VERIFY',
   'BATON_SKIP_VLLM',
   'BATON_VLLM_VENV',
@@ -49,7 +51,7 @@ export function loadConfig(sources: ConfigSources): Settings {
 export function clusterKeys(config: Settings, env: ConfigSources['env']): Uint8Array[] {
   const keys: { where: string; key: Uint8Array }[] = config.cluster.key_files.map((file) => ({
     where: file,
-    key: readKey(file),
+    key: readKey(file, 'cluster.key_files'),
   }));
   for (const variable of ['BATON_CLUSTER_KEY', 'BATON_CLUSTER_KEY_PREVIOUS']) {
     const value = env[variable];
@@ -57,15 +59,28 @@ export function clusterKeys(config: Settings, env: ConfigSources['env']): Uint8A
   }
   if (keys.length > 2)
     throw new BatonError('bad_config', 'cluster: more than two keys: keep the new one and the previous one');
-  for (const { where, key } of keys) {
-    if (key.length < CLUSTER_KEY_BYTES_MIN) {
-      throw new BatonError(
-        'bad_config',
-        `cluster key from ${where} has ${key.length} bytes: at least ${CLUSTER_KEY_BYTES_MIN} are needed, for example from: openssl rand -hex 32`,
-      );
-    }
-  }
+  for (const { where, key } of keys) requireLength('cluster key', where, key);
   return keys.map(({ key }) => key);
+}
+
+/** What `/ui` and `/debug` of the router's admin listener ask for; null: nothing is configured. */
+export function adminKey(config: Settings, env: ConfigSources['env']): Uint8Array | null {
+  const { key_file: file } = config.router.admin;
+  const value = env['BATON_ADMIN_KEY'] ?? '';
+  if (file !== null && value !== '')
+    throw new BatonError('bad_config', 'router.admin.key_file and BATON_ADMIN_KEY: set one of them');
+  if (file === null && value === '') return null;
+  const key = file === null ? Buffer.from(value, 'utf8') : readKey(file, 'router.admin.key_file');
+  requireLength('admin key', file ?? 'BATON_ADMIN_KEY', key);
+  return key;
+}
+
+function requireLength(what: string, where: string, key: Uint8Array): void {
+  if (key.length >= KEY_BYTES_MIN) return;
+  throw new BatonError(
+    'bad_config',
+    `${what} from ${where} has ${key.length} bytes: at least ${KEY_BYTES_MIN} are needed, for example from: openssl rand -hex 32`,
+  );
 }
 
 /** Without a cluster key a process binds loopback only. */
@@ -98,7 +113,7 @@ function readYaml(file: string): Tree {
   return value as Tree;
 }
 
-function readKey(file: string): Uint8Array {
+function readKey(file: string, setting: string): Uint8Array {
   try {
     const bytes = readFileSync(file);
     let end = bytes.length;
@@ -107,7 +122,7 @@ function readKey(file: string): Uint8Array {
   } catch (error) {
     throw new BatonError(
       'bad_config',
-      `cluster.key_files: cannot read ${file}: correct the path or its permissions`,
+      `${setting}: cannot read ${file}: correct the path or its permissions`,
       { cause: error },
     );
   }

@@ -77,6 +77,19 @@ export const ERRORS = {
     type: 'authentication_error',
     meaning: 'The API key belongs to no configured tenant. Send a valid key as a bearer token.',
   },
+  invalid_admin_key: {
+    ...client,
+    status: 401,
+    type: 'authentication_error',
+    meaning:
+      'This part of the admin listener needs the admin key. Send it as a bearer token; see router.admin.key_file.',
+  },
+  foreign_origin: {
+    ...client,
+    status: 403,
+    meaning:
+      'The request comes from a page of another origin, or by a name that this listener is not known by. See router.admin.hosts.',
+  },
   model_not_found: {
     ...client,
     status: 404,

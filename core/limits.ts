@@ -5,8 +5,6 @@ export const LIMITS = {
   logBytesMax: 1024 * 1024,
   /** x-baton-decision header, bytes. */
   decisionBytesMax: 4096,
-  /** Journeys kept for /debug/requests/ID. */
-  journeysKeptMax: 1024,
   /** Keys in the router's index, all models. */
   indexKeysMax: 2_000_000,
   /** Chunks of one ticket. */

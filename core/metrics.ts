@@ -19,6 +19,8 @@ export interface Metrics<T extends MetricTable> {
   observe(name: keyof T & string, value: number, labels?: Labels): void;
   /** Reads a counter or gauge back, for tests and reports. */
   value(name: keyof T & string, labels?: Labels): Promise<number>;
+  /** Over all series with these labels: the sum of the values, and of a histogram how many were observed. */
+  total(name: keyof T & string, labels?: Labels): { sum: number; count: number };
   /** Runs before each exposition, to read counters kept elsewhere. */
   beforeScrape(collect: () => void): void;
   expose(): Promise<string>;
@@ -118,15 +120,21 @@ export function createMetrics<T extends MetricTable>(table: T): Metrics<T> {
     if (family?.entry.kind !== kind) throw new Error(`metric ${name} is not declared as a ${kind}`);
     return family;
   };
+  const total = (name: string, labels = NONE): { sum: number; count: number } => {
+    const series = families.get(name)?.series ?? [];
+    const meant = series.filter((one) => Object.entries(labels).every(([k, x]) => one.labels[k] === x));
+    const add = (sum: number, value: number): number => sum + value;
+    return {
+      sum: meant.map(({ value }) => value).reduce(add, 0),
+      count: meant.flatMap(({ counts }) => counts).reduce(add, 0),
+    };
+  };
   return {
     add: (name, value = 1, labels = NONE) => { known(name, 'counter').of(labels).value += value; },
     set: (name, value, labels = NONE) => { known(name, 'gauge').of(labels).value = value; },
     observe: (name, value, labels = NONE) => { known(name, 'histogram').observe(value, labels); },
-    value(name, labels = NONE) {
-      const series = families.get(name)?.series ?? [];
-      const meant = series.filter((one) => Object.entries(labels).every(([k, x]) => one.labels[k] === x));
-      return Promise.resolve(meant.reduce((sum, one) => sum + one.value, 0));
-    },
+    value: (name, labels) => Promise.resolve(total(name, labels).sum),
+    total,
     beforeScrape: (collect) => { collectors.push(collect); },
     async expose() {
       for (const collect of collectors) collect();

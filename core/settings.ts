@@ -135,6 +135,18 @@ export const routerSettings = z.strictObject({
         .default('127.0.0.1')
         .describe('Address of the listener for metrics and debug; never public.'),
       port: port.default(8001).describe('Port of that listener.'),
+      key_file: path
+        .nullable()
+        .default(null)
+        .describe(
+          'File that holds the admin key (at least 32 bytes), which `/ui` and `/debug` then ask for; or `BATON_ADMIN_KEY`. null: none is asked for, and beyond loopback both are refused.',
+        ),
+      hosts: z
+        .array(host)
+        .default([])
+        .describe(
+          'Names, besides localhost, addresses and `router.admin.host`, by which browsers may reach `/ui` and `/debug`.',
+        ),
     })
     .prefault({}),
   services: z
@@ -234,6 +246,10 @@ export const routerSettings = z.strictObject({
         .max(8, 'must be at most 8')
         .default(3)
         .describe('Placements of one request that reach an engine, the first included.'),
+      journeys: count
+        .max(65_536, 'must be at most 65536')
+        .default(1024)
+        .describe('Requests whose journey is kept for `/ui` and `/debug/requests/ID`, the last ones.'),
     })
     .prefault({}),
   timeouts: z

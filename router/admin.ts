@@ -1,26 +1,30 @@
-// The admin listener: metrics, journeys, health. Loopback unless configured otherwise.
+// The admin listener: metrics and health for whoever comes; journeys and the page for whom access.ts lets in. Loopback unless
+// configured otherwise.
 import { BatonError } from '#core/errors.ts';
+import type { Access } from './access.ts';
 import { answerError } from './api/errors.ts';
 import type { Downstream, EdgeHandler, EdgeRequest } from './edge/contract.ts';
 import { readiness } from './health.ts';
 import { answerHealth, answerJson, guarded, requestId, requireGet } from './server.ts';
+import { isUiPath, type UiHandler } from './ui/handler.ts';
 import type { World } from './world.ts';
 
 const JOURNEY = /^\/debug\/requests\/([A-Za-z0-9._-]{1,128})$/;
 
-export function adminHandler(world: World): EdgeHandler {
+export function adminHandler(world: World, access: Access, ui: UiHandler): EdgeHandler {
   world.metrics.beforeScrape(() => {
     collect(world);
   });
   return (request, downstream) => {
     const id = requestId(request, world);
     guarded(downstream, id, () => {
-      route(request, downstream, id, world);
+      if (isUiPath(request.path)) ui(request, downstream, id);
+      else route(request, downstream, id, world, access);
     });
   };
 }
 
-function route(request: EdgeRequest, downstream: Downstream, id: string, world: World): void {
+function route(request: EdgeRequest, downstream: Downstream, id: string, world: World, access: Access): void {
   const { path } = request;
   const journey = JOURNEY.exec(path)?.[1];
   if (path !== '/metrics' && journey === undefined && !path.startsWith('/health/'))
@@ -37,6 +41,7 @@ function route(request: EdgeRequest, downstream: Downstream, id: string, world: 
     );
   } else if (journey === undefined) answerHealth(path, downstream, id, world);
   else {
+    access.check(request);
     const record = world.journeys.get(journey);
     if (record === null) throw new BatonError('not_found', 'No request of this id is kept.');
     answerJson(downstream, id, 200, record.toJson());

@@ -1,7 +1,10 @@
 // What became of the last requests, for /debug/requests/ID: stages with times, placements, the ticket and its timeline. Never
 // a word of prompt or answer.
+import { keyAt, shortKey } from '#core/ids.ts';
+import { ROUTER_LIMITS } from './limits.ts';
 import type { Decision } from './placement/decide.ts';
 import { explain } from './placement/explain.ts';
+import type { Named } from './request.ts';
 import type { State } from './states.ts';
 import type { Ticket } from './tickets.ts';
 import { mergeTimeline } from './timeline.ts';
@@ -18,6 +21,10 @@ const STAGE_NAMES = [
   'admit', 'render', 'match', 'place', 'reserve', 'prefill', 'handoff', 'decode', 'settle',
 ] as const; // prettier-ignore
 export type StageName = (typeof STAGE_NAMES)[number];
+
+/** As many as shortKey shows. */
+const NAME_BYTES = 4;
+const NO_NAMES = new Uint8Array(0);
 
 export class JourneyRecord {
   readonly id: string;
@@ -37,6 +44,10 @@ export class JourneyRecord {
   // entered its place in STAGE_NAMES and the attempt, and when. It is left when the next one is entered, the last at the end.
   private readonly entered: number[] = [];
   readonly attempts: AttemptRecord[] = [];
+  /** What is shown of the names of the prompt's first chunks, and the tokens of each. */
+  private chunkNames: Uint8Array = NO_NAMES;
+  private chunkTokens = 0;
+  private chunks = 0;
 
   constructor(id: string, endpoint: string, start: number) {
     this.id = id;
@@ -48,6 +59,22 @@ export class JourneyRecord {
   enter(state: State, now: number): void {
     const stage = STAGE_NAMES.indexOf(state as StageName);
     if (stage >= 0) this.entered.push(stage + this.attempts.length * STAGE_NAMES.length, now);
+  }
+
+  /** Keeps the names of the prompt's chunks, cut short. */
+  named({ keys, counts, chunkTokens }: Named): void {
+    this.chunks = counts.length;
+    this.chunkTokens = chunkTokens;
+    const shown = Math.min(counts.length, ROUTER_LIMITS.chunksShownMax);
+    this.chunkNames = new Uint8Array(shown * NAME_BYTES);
+    for (let i = 0; i < shown; i++)
+      this.chunkNames.set(keyAt(keys, i).subarray(0, NAME_BYTES), i * NAME_BYTES);
+  }
+
+  /** The stage that was entered last. */
+  get stage(): StageName | null {
+    const code = this.entered.at(-2);
+    return code === undefined ? null : (STAGE_NAMES[code % STAGE_NAMES.length] ?? null);
   }
 
   /** Milliseconds since the request arrived. */
@@ -71,6 +98,44 @@ export class JourneyRecord {
       }),
       attempts: this.attempts.map((attempt, i) => this.attemptJson(attempt, i + 1)),
       ticket: ticket === null ? null : ticketJson(ticket),
+      chunks: this.chunksJson(ticket),
+      chunks_left_out: this.chunks - this.chunkNames.length / NAME_BYTES,
+    });
+  }
+
+  /** A line of a list, at `now`. */
+  summary(now: number): object {
+    const { id, endpoint, model, code, stage, promptTokens, attempts, start, firstToken, end } = this;
+    const { decision = null, ticket = null } = attempts.at(-1) ?? {};
+    return {
+      id,
+      endpoint,
+      model,
+      code,
+      stage,
+      ago_ms: micro(now - start),
+      prompt_tokens: promptTokens,
+      cached_tokens: decision?.chosen?.cachedTokens ?? 0,
+      prefill: decision?.chosen?.prefill ?? null,
+      decode: decision?.chosen?.decode ?? null,
+      attempts: attempts.length,
+      first_token_ms: firstToken === null ? null : micro(firstToken - start),
+      total_ms: end === null ? null : micro(end - start),
+      bytes_in: ticket?.targetReport?.bytesIn ?? 0,
+      runs_resent: ticket?.sourceReport?.runsResent ?? 0,
+    };
+  }
+
+  /** Where each chunk came from: held at the target already, held at the source, or computed. */
+  private chunksJson(ticket: Ticket | null): object[] {
+    const { chunkNames, chunkTokens, promptTokens } = this;
+    const cached = this.attempts.at(-1)?.decision.chosen?.cachedTokens ?? 0;
+    return Array.from({ length: chunkNames.length / NAME_BYTES }, (_, i) => {
+      const tokens = Math.min(chunkTokens, promptTokens - i * chunkTokens);
+      const held = ticket?.need[i] === 0;
+      const name = shortKey(chunkNames.subarray(i * NAME_BYTES));
+      const computed = i * chunkTokens + tokens > cached;
+      return { name, tokens, from: held ? 'target' : computed ? 'computed' : 'source' };
     });
   }
 
@@ -153,5 +218,17 @@ export class Journeys {
 
   get(id: string): JourneyRecord | null {
     return this.kept.get(id) ?? null;
+  }
+
+  /** The last ones, the newest first. */
+  newest(max: number): JourneyRecord[] {
+    const { circle, at, kept } = this;
+    const records: JourneyRecord[] = [];
+    for (let back = 1; back <= circle.length && records.length < max; back++) {
+      const record = circle[(at - back + circle.length) % circle.length];
+      if (record === undefined) break;
+      if (kept.get(record.id) === record) records.push(record);
+    }
+    return records;
   }
 }

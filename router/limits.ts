@@ -114,6 +114,13 @@ export const ROUTER_LIMITS = {
   interference: 0.5,
   /** Candidates shown in an explanation. */
   candidatesShownMax: 16,
+  /** Names of chunks kept per journey. */
+  chunksShownMax: 256,
+  /** Of the page: pause between two samples of its series, ms, and how many are kept; requests listed; bytes of a question. */
+  sampleMs: 2000,
+  samplesKept: 450,
+  requestsListedMax: 60,
+  askBytesMax: 1024 * 1024,
 } as const;
 
 /** Retry-After for a wait of `ms`: whole seconds, at least one, within the bound. */

@@ -7,6 +7,7 @@ import { createMetrics } from '#core/metrics.ts';
 import type { Random } from '#core/random.ts';
 import type { Settings } from '#core/settings.ts';
 import { connectService } from '#transfer/client.ts';
+import { Access } from './access.ts';
 import { adminHandler } from './admin.ts';
 import { Admission } from './admission.ts';
 import { checkSettings } from './check.ts';
@@ -30,12 +31,16 @@ import { Services, type LinkFactory } from './services.ts';
 import { renewTicket } from './stages/settle.ts';
 import { createTenants } from './tenants.ts';
 import { Tickets } from './tickets.ts';
+import { PAGE_HEADERS, uiHandler } from './ui/handler.ts';
+import { Sampler } from './ui/sampler.ts';
 import { Watch } from './watch.ts';
 import type { World } from './world.ts';
 
 export interface RouterOptions {
   /** Cluster keys, the proving one first. */
   keys: readonly Uint8Array[];
+  /** What the admin listener asks for; null or absent: nothing. */
+  adminKey?: Uint8Array | null;
   log: Logger;
   clock: Clock;
   random: Random;
@@ -59,12 +64,11 @@ export async function runRouter(config: Settings, options: RouterOptions): Promi
   const settings = config.router;
   const { world, close } = await startWorld(config, options);
   try {
-    const listen = (
-      { host, port }: { host: string; port: number },
-      handler: EdgeHandler,
-    ): Promise<EdgeServer> => createEdgeServer(host, port, handler, options.edge);
-    const server = await listen(settings, publicHandler(world));
-    const admin = await listen(settings.admin, adminHandler(world)).catch(async (error: unknown) => {
+    const toPublic = publicHandler(world);
+    const server = await createEdgeServer(settings.host, settings.port, toPublic, options.edge);
+    const sampler = new Sampler(world.clock, world.metrics, () => world.admission.requests.used);
+    const admin = await listenAdmin(world, options, sampler, toPublic).catch(async (error: unknown) => {
+      sampler.close();
       await server.close();
       throw error;
     });
@@ -78,6 +82,7 @@ export async function runRouter(config: Settings, options: RouterOptions): Promi
       },
       close: async () => {
         world.watch.cancelAll(new BatonError('shutting_down'));
+        sampler.close();
         await server.close();
         await admin.close();
         await close();
@@ -87,6 +92,18 @@ export async function runRouter(config: Settings, options: RouterOptions): Promi
     await close();
     throw error;
   }
+}
+
+function listenAdmin(
+  world: World,
+  { adminKey, edge }: RouterOptions,
+  sampler: Sampler,
+  toPublic: EdgeHandler,
+): Promise<EdgeServer> {
+  const { admin } = world.settings;
+  const access = new Access(admin, adminKey ?? null);
+  const handler = adminHandler(world, access, uiHandler(world, access, sampler, toPublic));
+  return createEdgeServer(admin.host, admin.port, handler, edge, PAGE_HEADERS);
 }
 
 /** All of a router but its listeners: engines have been asked once, services are being dialled. */
@@ -151,7 +168,7 @@ async function createWorld(
     newRequestId: createRequestIds(random),
     newTicketId: createIds(random),
     admission: new Admission(settings.limits, clock),
-    journeys: new Journeys(LIMITS.journeysKeptMax),
+    journeys: new Journeys(settings.limits.journeys),
     metrics,
   }; // prettier-ignore
 }

@@ -1,5 +1,5 @@
 // The public listener: OpenAI's paths and health. And what it shares with the admin listener.
-import { BatonError } from '#core/errors.ts';
+import { BatonError, type ErrorCode } from '#core/errors.ts';
 import { answerError } from './api/errors.ts';
 import { modelEntry, modelList } from './api/models.ts';
 import type { Downstream, EdgeHandler, EdgeRequest } from './edge/contract.ts';
@@ -87,9 +87,15 @@ export function guarded(downstream: Downstream, id: string, work: () => void): v
     work();
   } catch (error) {
     const known = error instanceof URIError ? new BatonError('not_found') : BatonError.from(error);
-    answerError(downstream, id, known, known.code === 'method_not_allowed' ? ['allow', 'GET'] : []);
+    answerError(downstream, id, known, TELLING[known.code] ?? []);
   }
 }
+
+/** Headers that say more of an error. */
+const TELLING: Partial<Record<ErrorCode, readonly string[]>> = {
+  method_not_allowed: ['allow', 'GET'],
+  invalid_admin_key: ['www-authenticate', 'Bearer'],
+};
 
 export function requireGet(request: EdgeRequest): void {
   if (request.method !== 'GET') throw new BatonError('method_not_allowed', 'Use GET.');
@@ -101,6 +107,7 @@ export function answerJson(
   status: number,
   body: string,
   contentType = 'application/json',
+  extra: readonly string[] = [],
 ): void {
   to.head(status, [
     'content-type',
@@ -109,6 +116,7 @@ export function answerJson(
     String(Buffer.byteLength(body)),
     'x-request-id',
     id,
+    ...extra,
   ]);
   to.end(body);
 }

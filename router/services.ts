@@ -46,6 +46,13 @@ export class Services {
     return [...this.services.keys()];
   }
 
+  /** Each as it is now, for people. */
+  describe(): { node: string; up: boolean; draining: boolean; info: ServiceInfo | null }[] {
+    return [...this.services.values()].map(({ node, up, draining, link }) => {
+      return { node, up, draining, info: link.info() };
+    });
+  }
+
   up(node: string): boolean {
     return this.services.get(node)?.up ?? false;
   }

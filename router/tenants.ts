@@ -11,6 +11,8 @@ export interface Tenant {
 }
 
 export interface Tenants {
+  /** Keys are configured: a request needs one. */
+  readonly keyed: boolean;
   /** The owner of the request's key; `invalid_api_key` when tenants are configured and it is none of theirs. */
   of(authorization: string | undefined): Tenant;
 }
@@ -28,7 +30,7 @@ export function createTenants(
       .update('baton-default-tenant')
       .digest();
     const tenant = { name: 'default', secret };
-    return { of: () => tenant };
+    return { keyed: false, of: () => tenant };
   }
   const blind = random.bytes(32);
   const blinded = (hash: Uint8Array): string => createHmac('sha256', blind).update(hash).digest('base64');
@@ -48,6 +50,7 @@ export function createTenants(
     }
   }
   return {
+    keyed: true,
     of(authorization) {
       const key = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
       if (key === undefined)

@@ -48,8 +48,8 @@ the defaults, the file (\`--config\`), the environment (\`BATON_ROUTER__PORT=800
 An unknown key is an error. Port 0 is any free port, told in the ready line on standard output. Units stand in the names.
 
 The cluster key is no setting: it comes from the files in \`cluster.key_files\`, or from \`BATON_CLUSTER_KEY\` and
-\`BATON_CLUSTER_KEY_PREVIOUS\`; at most two keys of at least 32 bytes. Without one a process binds loopback only. Without
-\`tenants\` there is one tenant, \`default\`, and no API key is asked for.
+\`BATON_CLUSTER_KEY_PREVIOUS\`; at most two keys of at least 32 bytes. Without one a process binds loopback only. The admin key comes likewise from the file in
+\`router.admin.key_file\`, or from \`BATON_ADMIN_KEY\`. Without \`tenants\` there is one tenant, \`default\`, and no API key is asked for.
 
 ${[...head('Key', 'Default', 'Values and meaning'), ...rows].join('\n')}
 `;

@@ -15,13 +15,21 @@ export class Exchange implements EdgeRequest, Downstream {
   readonly path: string;
   /** The client sends its body when it is told to go on. */
   private readonly expects: boolean;
+  /** Headers that every answer has, a flat list. */
+  private readonly always: readonly string[];
   /** It is refused: what follows on its connection is not read. */
   last = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse, expects: boolean) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    expects: boolean,
+    always: readonly string[],
+  ) {
     this.request = request;
     this.response = response;
     this.expects = expects;
+    this.always = always;
     this.method = request.method ?? '';
     const url = request.url ?? '';
     const query = url.indexOf('?');
@@ -96,7 +104,9 @@ export class Exchange implements EdgeRequest, Downstream {
   }
 
   head(status: number, headers: string[]): void {
-    if (!this.response.headersSent) this.response.writeHead(status, headers);
+    const { response, always } = this;
+    if (response.headersSent) return;
+    response.writeHead(status, always.length === 0 ? headers : [...headers, ...always]);
   }
 
   write(chunk: Uint8Array | string): boolean {

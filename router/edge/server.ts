@@ -34,12 +34,16 @@ interface Seat extends Socket {
   [CURRENT]?: Exchange;
 }
 
-/** Listens and hands each request over; `start_failed` when the address cannot be bound. */
+/**
+ * Listens and hands each request over; `start_failed` when the address cannot be bound. `always`: a flat list of headers that every
+ * answer of the handler has.
+ */
 export async function createEdgeServer(
   host: string,
   port: number,
   handler: EdgeHandler,
   bounds: EdgeBounds = BOUNDS,
+  always: readonly string[] = [],
 ): Promise<EdgeServer> {
   const { headersMs, bodyMs, slowCheckMs, connections } = bounds;
   const answers = new OpenAnswers();
@@ -57,7 +61,7 @@ export async function createEdgeServer(
   server.maxConnections = connections;
   const take = (request: IncomingMessage, response: ServerResponse, expects: boolean): void => {
     answers.add(response);
-    const exchange = new Exchange(request, response, expects);
+    const exchange = new Exchange(request, response, expects, always);
     const error = seated(request.socket, exchange) ?? refusal(request);
     if (error === null) handler(exchange, exchange);
     else answerLast(exchange, error);
@@ -67,7 +71,7 @@ export async function createEdgeServer(
     take(request, response, true);
   });
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    const exchange = new Exchange(request, response, false);
+    const exchange = new Exchange(request, response, false, always);
     const error = seated(request.socket, exchange) ?? invalid('Nothing but 100-continue may be expected.');
     answerLast(exchange, error);
   });

@@ -18,6 +18,11 @@ export class ChunkIndex {
     return this.holders.size;
   }
 
+  /** Chunks that one node holds. */
+  heldBy(node: string): number {
+    return this.byNode.get(node)?.size ?? 0;
+  }
+
   /** keys: n × 32 bytes. */
   stored(node: string, keys: Uint8Array): void {
     let held = this.byNode.get(node);

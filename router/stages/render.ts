@@ -67,6 +67,7 @@ function named(
     Math.min(ROUTER_LIMITS.outputTokensAssumed, Math.max(1, model.maxModelLen - ctx.promptTokens));
   ctx.outputTokens = output * params.choices;
   ctx.record.promptTokens = ctx.promptTokens;
+  if (ctx.named !== null) ctx.record.named(ctx.named);
   world.admission.takeTokens(filled(ctx.tenant, 'tenant').name, ctx.promptTokens + ctx.outputTokens);
   ctx.tokensTaken = ctx.promptTokens + ctx.outputTokens;
 }

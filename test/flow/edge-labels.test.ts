@@ -1,7 +1,6 @@
 // What clients make up never becomes a series of a metric, nor stays in memory.
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { LIMITS } from '#core/limits.ts';
 import { head } from '#test/support/hostile-http.ts';
 import { startMockEngine, type MockEngine } from '#test/support/mock-engine.ts';
 import { RawClient } from '#test/support/raw-client.ts';
@@ -18,7 +17,7 @@ let router: TestRouter;
 beforeAll(async () => {
   engine = await startMockEngine();
   const tenants = [{ name: 'one', secret: 'a-secret-of-at-least-32-bytes-abcd', keys: [hash] }];
-  router = await startRouterBefore(engine, {}, { tenants });
+  router = await startRouterBefore(engine, { limits: { journeys: JOURNEYS } }, { tenants });
 });
 
 afterAll(async () => {
@@ -35,6 +34,7 @@ async function series(): Promise<string[]> {
     .sort();
 }
 
+const JOURNEYS = 200;
 const METHODS = ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'MKCOL', 'SEARCH', 'PURGE', 'LINK'];
 const request = (method: string, target: string, headers: string, body: string): string =>
   `${head(target).replace('POST', method)}authorization: Bearer ${KEY}\r\n${headers}content-length: ${body.length}\r\n\r\n${body}`;
@@ -71,7 +71,7 @@ test('[edge-labels] thousands of models, paths, methods, keys, tenants and ids m
 });
 
 test('[edge-kept] journeys of requests are kept up to their bound', async () => {
-  const ids = Array.from({ length: LIMITS.journeysKeptMax + 1 }, (_, n) => `kept-${n}`);
+  const ids = Array.from({ length: JOURNEYS + 1 }, (_, n) => `kept-${n}`);
   const client = new RawClient(router.url);
   for (const id of ids) {
     client.text = '';

@@ -24,6 +24,8 @@ const importers: Readonly<Record<string, RegExp>> = {
   commander: /^cli\/program\.ts$/,
   zeromq: /^router\/kv-events\/zeromq\.ts$/,
   undici: /^router\/edge\/upstream\.ts$/,
+  // In the browser it is page/chart.js (test/unit/router/ui/assets.test.ts).
+  uplot: /^router\/ui\/page\/uplot\.d\.ts$/,
   '@grpc/grpc-js': /^(transfer\/(client|server)\.ts|proto\/gen\/.*)$/,
   '@bufbuild/protobuf': /^proto\/gen\/.*$/,
   '#baton-addon': /^transfer\/native\.ts$/,

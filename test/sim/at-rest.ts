@@ -1,6 +1,5 @@
 // What must hold again once nothing happens any more: everything is where it began, everybody knows what is, and a request is served
 // (invariants 3, 4 and 6).
-import { LIMITS } from '#core/limits.ts';
 import type { World } from '#router/world.ts';
 import { ROUTER_LIMITS } from '#router/limits.ts';
 import { arenaAtRest } from './arena-check.ts';
@@ -69,7 +68,7 @@ function journeysAtRest({ outcomes }: Sim, { journeys, settings }: World): strin
     ...records.flatMap(({ id, attempts }) =>
       attempts.length > most ? [`${id}: ${attempts.length} attempts (invariant 6)`] : [],
     ),
-    ...(records.length > LIMITS.journeysKeptMax ? ['journeys: beyond their bound (invariant 6)'] : []),
+    ...(records.length > settings.limits.journeys ? ['journeys: beyond their bound (invariant 6)'] : []),
   ];
 }
 

@@ -1,0 +1,49 @@
+// The same times as a table, for whoever reads instead of looking.
+import { h } from './dom.js';
+import { ms } from './format.js';
+
+const COLUMNS = [
+  ['Begins', 'computed_first_ms'],
+  ['Computed', 'computed_ms'],
+  ['First byte out', 'out_ms'],
+  ['Landed', 'landed_ms'],
+  ['Scattered', 'scattered_ms'],
+];
+
+export function timelineTable(layers) {
+  return h(
+    'details',
+    {},
+    h('summary', {}, 'The timeline as a table'),
+    h(
+      'div',
+      { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Times of each layer' },
+      h(
+        'table',
+        {},
+        h(
+          'thead',
+          {},
+          h(
+            'tr',
+            {},
+            h('th', { scope: 'col' }, 'Layer'),
+            ...COLUMNS.map(([name]) => h('th', { scope: 'col', class: 'number' }, name)),
+          ),
+        ),
+        h(
+          'tbody',
+          {},
+          ...layers.map((layer, i) =>
+            h(
+              'tr',
+              {},
+              h('th', { scope: 'row' }, String(i)),
+              ...COLUMNS.map(([, field]) => h('td', { class: 'number' }, ms(layer[field]))),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
+}
