@@ -9,6 +9,8 @@ import { parseArgs } from 'node:util';
 import { dropForeignCache, node, quietly, root } from './run.mjs';
 
 const native = ['session', 'lane'];
+/** How libFuzzer ends after Ctrl-C, whatever -interrupted_exitcode says. */
+const INTERRUPTED = 72;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' }, keep: { type: 'string' } },
@@ -52,7 +54,10 @@ function runFuzzer(command, args, cpuSeconds) {
         inputs: corpus.value,
         covered: rounded(cov.value / counters.value),
       };
-      resolve({ code: code ?? 1, figures: { ...figures, cpuSeconds: Math.round(cpu) } });
+      resolve({
+        code: code === INTERRUPTED ? 0 : (code ?? 1),
+        figures: { ...figures, cpuSeconds: Math.round(cpu) },
+      });
     });
   });
 }
@@ -105,7 +110,6 @@ async function fuzzNative() {
   const flags = [
     `-seed=${seed}`,
     `-artifact_prefix=${corpus}/finding-`,
-    '-interrupted_exitcode=0',
     '-print_final_stats=1',
     '-timeout=10',
   ];
