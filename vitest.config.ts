@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// One project per kind of test: `vitest run --project unit|flow|fault|vllm`.
+// One project per kind of test: `vitest run --project unit|flow|fault|browser|vllm`.
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -33,6 +33,17 @@ export default defineConfig({
           include: ['test/fault/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          // A deployment and a browser each: one after the other.
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -29,6 +29,8 @@ export const restSteps = [
   native('thread'),
   script('planted C++ bugs', 'scripts/bus-scripts.mjs', '--planted'),
   script('vllm check', 'scripts/vllm-check.mjs'),
+  script('chromium', 'scripts/browser.mjs'),
+  vitest('browser'),
   script('hooks', 'scripts/build-native.mjs', '--hooks'),
   ...(hasFile('test/fault', /\.test\.ts$/) ? [vitest('fault')] : []),
   script('vllm', 'scripts/vllm-test.mjs'),

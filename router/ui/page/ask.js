@@ -18,7 +18,8 @@ export function prepareAsk(begun) {
   $('stop').addEventListener('click', () => running?.abort());
   $('example').addEventListener('click', () => {
     $('story').value = EXAMPLE.story;
-    $('question').value = EXAMPLE.questions[examples++ % EXAMPLE.questions.length];
+    $('story').scrollTop = 0;
+    $('question').value = EXAMPLE.turns[examples++ % EXAMPLE.turns.length]?.question ?? '';
     $('question').focus();
   });
 }

@@ -30,10 +30,16 @@ export const EXAMPLE = {
     'was clear and the wind was cold. The sky was clear and the wind was cold. Ben felt tired. Snow fell on the',
     'roof.',
   ].join(' '),
-  questions: [
-    'What is in the bakery bucket?',
-    'Who put the silver letter in the library box?',
-    'Where is the red button?',
-    'Who put the white stamp in the tower case?',
+  turns: [
+    { question: 'What is in the bakery bucket?', answer: 'In the bakery bucket is the golden button.' },
+    {
+      question: 'Who put the silver letter in the library box?',
+      answer: 'The silver letter was put there by Yara.',
+    },
+    { question: 'Where is the red button?', answer: 'The red button is in the bakery closet.' },
+    {
+      question: 'Who put the white stamp in the tower case?',
+      answer: 'The white stamp was put there by Noah.',
+    },
   ],
 };

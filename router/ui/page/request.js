@@ -13,6 +13,8 @@ const LOOK_MS = 250;
 /** The last reports of a ticket may be lost with a service: the wait for them ends. */
 const LOOKS_AFTER_END = 160;
 
+const ALL_HELD = 'Every chunk was held at the decode node: nothing was computed or crossed a lane.';
+
 /** @type {() => void} */
 let stop = () => undefined;
 
@@ -53,6 +55,7 @@ function view(journey, before) {
     ...troubles(journey),
     facts(journey),
     h('h3', {}, 'Layer by layer'),
+    ticket?.chunks_needed === 0 ? h('p', { class: 'note' }, ALL_HELD) : null,
     ticket === null ? h('p', { class: 'note' }, withoutTicket(journey)) : timelineOf(ticket),
     ticket === null || ticket.layers.length === 0 ? null : timelineTable(ticket.layers),
     h('h3', {}, 'Journey'),

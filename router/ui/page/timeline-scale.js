@@ -24,6 +24,13 @@ export function spansOf(layers) {
   return { rows, end, computed, landed, exposed: late ? [computed, landed] : null };
 }
 
+/** A time of an axis, as exact as its steps are. */
+export function tickText(time, ticks) {
+  if (time === 0) return '0';
+  if (ticks.at(-1) >= 2000) return `${Number((time / 1000).toFixed(1))} s`;
+  return `${Number(time.toPrecision(3))} ms`;
+}
+
 /** Round times for an axis from 0 to `end`, about `wanted` of them. */
 export function ticksOf(end, wanted) {
   if (!(end > 0)) return [0];

@@ -2,7 +2,7 @@
 // one above the other.
 import { h, s } from './dom.js';
 import { ms } from './format.js';
-import { spansOf, ticksOf } from './timeline-scale.js';
+import { spansOf, tickText, ticksOf } from './timeline-scale.js';
 
 const LEFT = 34;
 const RIGHT = 12;
@@ -40,12 +40,14 @@ function labelOf({ layers, transfer_ms: transfer, exposed_ms: exposed }) {
   );
 }
 
-function legend({ exposed }) {
-  const shown = LEGEND.filter(([name]) => name !== 'exposed' || exposed !== null);
+function legend({ rows, exposed }) {
+  const drawn = (name) => (name === 'exposed' ? exposed !== null : rows.some((row) => row[name] !== null));
   return h(
     'ul',
     { class: 'legend' },
-    ...shown.map(([name, text]) => h('li', {}, h('span', { class: `swatch ${name}` }), text)),
+    ...LEGEND.filter(([name]) => drawn(name)).map(([name, text]) =>
+      h('li', {}, h('span', { class: `swatch ${name}` }), text),
+    ),
   );
 }
 
@@ -114,7 +116,7 @@ function axis(ticks, x, bottom) {
     s(
       'text',
       { class: 'label', x: x(time), y: bottom + 16, 'text-anchor': time === 0 ? 'start' : 'middle' },
-      ms(time),
+      tickText(time, ticks),
     ),
   ]);
 }

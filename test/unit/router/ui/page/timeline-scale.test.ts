@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { spansOf, ticksOf } from '../../../../../router/ui/page/timeline-scale.js';
+import { spansOf, tickText, ticksOf } from '../../../../../router/ui/page/timeline-scale.js';
 
 const layer = (...times: (number | null)[]) => {
   const [computed_first_ms = null, computed_ms = null, out_ms = null, landed_ms = null, scattered_ms = null] =
@@ -44,4 +44,11 @@ test('the axis has round times, the first of them 0 and none beyond the end', ()
   expect(ticksOf(10, 5)).toEqual([0, 2, 4, 6, 8, 10]);
   expect(ticksOf(0.9, 4)).toEqual([0, 0.5]);
   expect(ticksOf(0, 4)).toEqual([0]);
+});
+
+test('the times of an axis are as exact as its steps', () => {
+  const texts = (end: number): string[] => ticksOf(end, 4).map((time, _, ticks) => tickText(time, ticks));
+  expect(texts(0.19)).toEqual(['0', '0.05 ms', '0.1 ms', '0.15 ms']);
+  expect(texts(493)).toEqual(['0', '200 ms', '400 ms']);
+  expect(texts(8200)).toEqual(['0', '5 s']);
 });

@@ -1,0 +1,51 @@
+// npm run screenshots: pictures of the page for README and docs, of a deployment on loopback, into docs/images.
+import { mkdirSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { Page } from 'playwright-core';
+import { deploy } from '#test/support/deployment.ts';
+import { answered, journeyShown, ready, startBrowser, visit } from './visitor.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const IMAGES = join(ROOT, 'docs/images');
+const BYTES_MAX = 200_000;
+
+const PICTURES = [
+  { name: 'ui-light', width: 1280, height: 1010, colorScheme: 'light' },
+  { name: 'ui-dark', width: 1280, height: 1010, colorScheme: 'dark' },
+  { name: 'ui-phone', width: 360, height: 780, colorScheme: 'light' },
+] as const;
+
+/** A question whose prompt nobody has seen: everything is computed and crosses. */
+async function ask(page: Page, number: number): Promise<void> {
+  await ready(page);
+  await page.click('#example');
+  await page.fill('#story', `Story ${number}. ${await page.inputValue('#story')}`);
+  await page.click('#send');
+  await journeyShown(page, (await answered(page)).id);
+  await page.locator('.timeline svg').waitFor();
+}
+
+const cluster = await deploy({ engine: { model: 'tiny', max_model_len: 8192 }, router: { tenants: [] } });
+try {
+  const browser = await startBrowser();
+  mkdirSync(IMAGES, { recursive: true });
+  for (const [number, { name, width, height, colorScheme }] of PICTURES.entries()) {
+    const viewport = { width, height };
+    const { page, close } = await visit(browser, `${cluster.adminUrl}/ui`, { viewport, colorScheme });
+    await ask(page, number + 1);
+    // The series has the request.
+    const chart = page.getByRole('img', { name: /^First token, mean: now .*, at most/ });
+    await chart.waitFor();
+    await page.evaluate(`document.querySelector('#story').scrollTop = 0`);
+    if (width < 700) await page.evaluate(`document.querySelector('.request').scrollIntoView()`);
+    const path = join(IMAGES, `${name}.png`);
+    await page.screenshot({ path });
+    await close();
+    const { size } = statSync(path);
+    console.log(`${relative(ROOT, path)}: ${size} bytes`);
+    if (size > BYTES_MAX) process.exitCode = 1;
+  }
+  await browser.close();
+} finally {
+  await cluster.stop();
+}

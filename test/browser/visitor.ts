@@ -1,0 +1,75 @@
+// A headless Chromium before the router's page, which writes down what the page asks for and complains of.
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { ask } from '#cli/demo/ask.ts';
+import { findChromium } from '../../scripts/browser.mjs';
+
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+]; // prettier-ignore
+
+export async function startBrowser(): Promise<Browser> {
+  const executablePath = findChromium();
+  if (executablePath === null) throw new Error('there is no Chromium: run node scripts/browser.mjs');
+  return chromium.launch({ executablePath, args: FLAGS });
+}
+
+export interface Visitor {
+  page: Page;
+  /** URLs of all requests so far. */
+  asked: string[];
+  /** Errors and warnings of the console, and exceptions that nobody caught. */
+  complaints: string[];
+  close: () => Promise<void>;
+}
+
+/** A visitor of his own, without anything stored. */
+export async function visit(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<Visitor> {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  const asked: string[] = [];
+  const complaints: string[] = [];
+  page.on('request', (request) => asked.push(request.url()));
+  page.on('pageerror', ({ message }) => complaints.push(message));
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  await page.goto(url);
+  return { page, asked, complaints, close: () => context.close() };
+}
+
+/** Waits until the router has said that it is ready. */
+export async function ready(page: Page): Promise<void> {
+  await page.locator('#status', { hasText: /^ready$/ }).waitFor();
+}
+
+/** Waits for the end of the answer, and returns it with the id of its request. */
+export async function answered(page: Page): Promise<{ text: string; id: string }> {
+  await page.locator('#answer-facts', { hasText: /^Request / }).waitFor();
+  const facts = (await page.locator('#answer-facts').textContent()) ?? '';
+  const id = /^Request (\S+)/.exec(facts)?.[1] ?? '';
+  return { text: (await page.locator('#answer').textContent()) ?? '', id };
+}
+
+/** Waits until the journey of this request is shown to its end. */
+export async function journeyShown(page: Page, id: string): Promise<void> {
+  await page.locator('#request-id', { hasText: id }).waitFor();
+  await page.locator('.request .heading .badge.ok').waitFor();
+}
+
+let clients = 0;
+
+/** What another client is answered to the question that the page asks. */
+export async function answerOf(url: string, story: string, question: string): Promise<string> {
+  const messages = [
+    { role: 'system', content: story },
+    { role: 'user', content: question },
+  ] as const;
+  const asked = { model: 'tiny', maxTokens: 48, ignoreEos: false };
+  return (await ask(url, `client-${++clients}`, messages, asked)).text;
+}
