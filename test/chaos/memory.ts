@@ -56,7 +56,9 @@ export class MemoryWatch {
   }
 }
 
-export function lifeOf(samples: readonly Sample[]): Omit<Life, 'name' | 'pid'> | null {
+/** Samples without a number are of a process that was ending. */
+export function lifeOf(taken: readonly Sample[]): Omit<Life, 'name' | 'pid'> | null {
+  const samples = taken.filter(({ bytes }) => Number.isFinite(bytes));
   const born = samples[0]?.at ?? 0;
   const warm = samples.filter(({ at }) => at - born >= WARM_S);
   const [first, last] = [warm[0], warm.at(-1)];

@@ -40,4 +40,6 @@ test('memory that grows after the warm-up is told from a warm-up and from a saw'
   expect(life((s) => 100 + Math.min(s, 50) * 2)).toMatchObject({ slope: 0, flat: true });
   expect(life((s) => 100 + (s % 60))?.flat).toBe(true);
   expect(life((s) => 100 + s * 0.1, 150)).toBeNull();
+  // Of a process that is ending the kernel tells no memory.
+  expect(life((s) => (s === 595 ? NaN : 100))).toMatchObject({ toMiB: 100, slope: 0, flat: true });
 });
