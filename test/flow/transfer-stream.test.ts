@@ -13,6 +13,7 @@ import { connectService, type ServiceLink } from '#transfer/client.ts';
 import { PROTOCOL, RouterHello, type Step } from '#transfer/hello.ts';
 import { runTransfer, type RunningTransfer } from '#transfer/main.ts';
 import { serveControl } from '#transfer/server.ts';
+import { RawClient } from '#test/support/raw-client.ts';
 import { FakeBus } from '../unit/transfer/fake-bus.ts';
 import { createWorld, Heard, KEY, NAMESPACE, keyOf, openOf, ticketOf } from '../unit/transfer/world.ts';
 
@@ -117,6 +118,46 @@ describe('over real sockets', () => {
     expect(await metric(running, 'baton_transfer_hello_refused_total{reason="wrong_key"}')).toBe(1);
     expect(await metric(running, 'baton_transfer_routers_up')).toBe(1);
     expect(bad.link.info()).toBeNull();
+    expect(good.heard.downs).toEqual([]);
+  });
+
+  const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+  test.each([
+    ['HTTP/1.1', 'POST /baton.v1.Transfer/Stream HTTP/1.1\r\nhost: x\r\n\r\n'],
+    ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'.padEnd(64)],
+    ['frames of no kind', PREFACE + '\x00'.repeat(9) + '\xff'.repeat(64)],
+    ['a frame beyond all bounds', `${PREFACE}\xff\xff\xff\x04\x00\x00\x00\x00\x00`],
+    ['headers that do not decode', `${PREFACE}\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x08\x01\x05\x00\x00\x00\x01${'\xff'.repeat(8)}`],
+  ])('[control-bytes] %s where HTTP/2 is spoken ends its connection, and others go on', async (_, sent) => {
+    const { running } = await serve();
+    const good = connect(running.address);
+    await good.heard.until('snapshot');
+    const client = new RawClient(`http://${running.address}`).send(sent);
+    await client.closed;
+    client.leave();
+    expect(await metric(running, 'baton_transfer_routers_up')).toBe(1);
+    expect(good.heard.downs).toEqual([]);
+  }); // prettier-ignore
+
+  test('[control-message] bytes that are no message of ours end their stream, and others go on', async () => {
+    const { running } = await serve();
+    const good = connect(running.address);
+    await good.heard.until('snapshot');
+    const raw = new TransferClient(running.address, credentials.createInsecure());
+    const same = (bytes: Buffer): Buffer => bytes;
+    for (const sent of [
+      Buffer.alloc(100, 0xff),
+      Buffer.of(0x12, 0xff, 0xff, 0xff, 0xff, 0x0f),
+      Buffer.alloc(40 << 20),
+    ]) {
+      const call = raw.makeBidiStreamRequest('/baton.v1.Transfer/Stream', same, same);
+      const status = new Promise<number>((resolve) => call.on('error', ({ code }: { code: number }) => { resolve(code); })); // prettier-ignore
+      call.on('data', () => undefined);
+      call.write(sent);
+      expect(await status).toBeGreaterThan(0);
+    }
+    raw.close();
+    expect(await metric(running, 'baton_transfer_routers_up')).toBe(1);
     expect(good.heard.downs).toEqual([]);
   });
 
