@@ -1,6 +1,10 @@
 // The page of the admin listener over HTTP: who may read what, what a question becomes, and that no word of it is kept.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { startChild } from '#cli/child.ts';
 import type { Logger } from '#core/log.ts';
 import { answerError, startMockEngine, type MockEngine } from '#test/support/mock-engine.ts';
 import { until } from '#test/support/ready.ts';
@@ -115,6 +119,26 @@ describe('with an admin key', () => {
     expect(JSON.stringify([engine.requests[0]?.headers, engine.requests[0]?.body])).not.toContain(KEY);
   });
 });
+
+test('`baton router` asks for the key in router.admin.key_file', async () => {
+  await start();
+  const folder = mkdtempSync(join(tmpdir(), 'baton-ui-'));
+  const keyFile = join(folder, 'admin-key');
+  const configFile = join(folder, 'router.json');
+  writeFileSync(keyFile, `${KEY}\n`, { mode: 0o600 });
+  const engines = [{ name: 'e1', url: engine.url, role: 'both', model: 'mock' }];
+  const config = { log: 'silent', router: { port: 0, admin: { port: 0, key_file: keyFile }, engines } };
+  writeFileSync(configFile, JSON.stringify(config));
+  const child = await startChild({ command: 'router', configFile, env: {}, readyMs: 60_000, onLog: () => undefined });
+  try {
+    const url = `${String(child.ready['adminUrl'])}/ui/state`;
+    expect((await fetch(url)).status).toBe(401);
+    expect((await fetch(url, { headers: { authorization: `Bearer ${KEY}` } })).status).toBe(200);
+  } finally {
+    await child.stop(5000);
+    rmSync(folder, { recursive: true });
+  }
+}); // prettier-ignore
 
 test('a page of another origin is refused, whatever it asks for', async () => {
   await start();

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { clusterKeys, loadConfig, requireLoopbackWithoutKey } from '#core/config.ts';
+import { adminKey, clusterKeys, loadConfig, requireLoopbackWithoutKey } from '#core/config.ts';
 import { BatonError } from '#core/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'baton-config-'));
@@ -118,5 +118,26 @@ describe('cluster keys', () => {
     for (const host of ['127.0.0.1', '127.9.9.9', '::1', 'localhost'])
       requireLoopbackWithoutKey([], 'router.host', host);
     requireLoopbackWithoutKey([Buffer.from(first)], 'router.host', '0.0.0.0');
+  });
+});
+
+describe('the admin key', () => {
+  const key = 'k'.repeat(32);
+  const text = (bytes: Uint8Array | null): string => Buffer.from(bytes ?? []).toString();
+  test('comes from its file without the newline, or from the environment', () => {
+    const config = load(`router: {admin: {key_file: ${write('admin-key', `${key}\n`)}}}`);
+    expect(text(adminKey(config, {}))).toBe(key);
+    expect(text(adminKey(load('', { BATON_ADMIN_KEY: key }), { BATON_ADMIN_KEY: key }))).toBe(key);
+    expect(adminKey(load(''), { BATON_ADMIN_KEY: '' })).toBeNull();
+    expect(complaint(() => adminKey(config, { BATON_ADMIN_KEY: key }))).toContain('router.admin.key_file');
+  });
+  test('shorter than 32 bytes is refused without being shown, a file that is not there by its name', () => {
+    const message = complaint(() => adminKey(load(''), { BATON_ADMIN_KEY: 'tooshort' }));
+    expect(message).toContain('admin key from BATON_ADMIN_KEY has 8 bytes: at least 32');
+    expect(message).not.toContain('tooshort');
+    const missing = load('router: {admin: {key_file: /none/admin-key}}');
+    expect(complaint(() => adminKey(missing, {}))).toContain(
+      'router.admin.key_file: cannot read /none/admin-key',
+    );
   });
 });
