@@ -182,6 +182,7 @@ function ticketJson(ticket: Ticket): object {
     bytes_in: targetReport?.bytesIn ?? 0,
     runs_resent: sourceReport?.runsResent ?? 0,
     claims: targetReport?.claims ?? 0,
+    chunks_corrupt: targetReport?.chunksCorrupt ?? 0,
     /** No more reports will change the timeline. */
     reported: ticket.reported,
     transfer_ms: timeline?.transfer_ms ?? null,

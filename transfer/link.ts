@@ -65,6 +65,8 @@ export interface Report extends Progress {
   bytesIn: number;
   runsResent: number;
   claims: number;
+  /** A reader found other bytes in them than were verified. */
+  chunksCorrupt: number;
   peer: string;
   clockOffsetNs: bigint; // peer's clock − this node's
   layers: LayerStamps[];

@@ -66,6 +66,8 @@ export interface NativeTicket {
   chunksNeeded: number;
   chunksLanded: number;
   claims: number;
+  /** A reader found other bytes in them than were verified. */
+  chunksCorrupt: number;
   bytesOut: number;
   bytesIn: number;
   runsResent: number;

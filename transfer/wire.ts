@@ -103,6 +103,7 @@ export function reportMessage(ticket: NativeTicket): ReportMessage {
     landedNs: column(3),
     scatteredNs: column(4),
     claims: ticket.claims,
+    chunksCorrupt: ticket.chunksCorrupt,
   };
 }
 
@@ -141,6 +142,7 @@ export function toReport(message: ReportMessage): Report | null {
     bytesIn: Number(message.bytesIn),
     runsResent: Number(message.runsResent),
     claims: message.claims,
+    chunksCorrupt: message.chunksCorrupt,
     peer: message.peer,
     clockOffsetNs: message.clockOffsetNs,
     layers,

@@ -2,7 +2,8 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Cluster } from '#cli/cluster.ts';
-import { deploy } from '#test/support/deployment.ts';
+import { flipBitInSealedSlots } from '#test/support/arena-file.ts';
+import { deploy, untilBaseline } from '#test/support/deployment.ts';
 import { flipped, startLaneProxy, whole, type LaneProxy, type Tamper } from '#test/support/lane-proxy.ts';
 import { answered, answerOf, journeyShown, ready, startBrowser, visit, type Visitor } from './visitor.ts';
 
@@ -16,6 +17,12 @@ let browser: Browser;
 beforeAll(async () => {
   cluster = await deploy({
     engine: { model: 'tiny', max_model_len: 8192 },
+    engines: [
+      { name: 'prefill-0', role: 'prefill', node: 'a', settings: {} },
+      { name: 'decode-0', role: 'decode', node: 'b', settings: {} },
+      { name: 'decode-1', role: 'decode', node: 'b', settings: {} },
+      { name: 'alone', role: 'both', node: null, settings: {} },
+    ],
     router: { tenants: [] },
     proxied: ['b'],
   });
@@ -81,3 +88,17 @@ test('a request that went well tells of no trouble', async () => {
   expect(await asked.page.locator('.troubles').count()).toBe(0);
   await asked.close();
 });
+
+test('a chunk that went bad in the arena is refused by the engine that reads it, which the page tells, and the answer is right', async () => {
+  const first = await asks(story('Dora'));
+  const { attempts } = (await (await fetch(`${cluster.adminUrl}/debug/requests/${first.id}`)).json()) as { attempts: { decode: string }[] };
+  await first.close();
+  // Who answered first has the prompt in its own pages: the other one has to read the arena.
+  await cluster.member(attempts.at(-1)?.decode ?? '').child.stop(5000);
+  await untilBaseline(cluster, ['b']);
+  expect(flipBitInSealedSlots(cluster.arenaPath('b'))).toBeGreaterThan(0);
+  const asked = await asks(story('Dora'));
+  expect(await asked.page.locator('.troubles').textContent()).toMatch(/^\d+ chunks? (was|were) refused by the decode engine: /);
+  expect(asked.answer).toBe(await rightAnswer(story('Dora')));
+  await asked.close();
+}); // prettier-ignore

@@ -97,7 +97,7 @@ export class FakeService implements ServiceLink {
   report(ticket: string, role: TicketRole, state: TicketStateName, more: Partial<Report> = {}): void {
     this.events.report({
       ticket: Buffer.from(ticket, 'hex'), role, state, reason: '', chunks: 1, chunksNeeded: 1, chunksLanded: 1,
-      bytesOut: 0, bytesIn: 0, runsResent: 0, claims: 0, peer: '', clockOffsetNs: 0n, layers: [], ...more,
+      bytesOut: 0, bytesIn: 0, runsResent: 0, claims: 0, chunksCorrupt: 0, peer: '', clockOffsetNs: 0n, layers: [], ...more,
     }); // prettier-ignore
   }
 

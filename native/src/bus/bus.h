@@ -55,6 +55,7 @@ struct TicketView {
   TicketState state = TicketState::none;
   Reason reason = Reason::none;
   uint32_t chunks = 0, chunks_needed = 0, chunks_landed = 0, claims = 0;
+  uint32_t chunks_corrupt = 0;               // a reader found other bytes in them than were verified
   uint64_t bytes_out = 0, bytes_in = 0, runs_resent = 0;
   std::string peer;
   int64_t clock_offset_ns = 0;               // peer clock − own clock

@@ -200,6 +200,7 @@ TicketView view_of(const Ticket& ticket) {
   view.chunks_needed = ticket.needed;
   view.chunks_landed = ticket.landed;
   view.claims = ticket.claims;
+  for (const TicketChunk& c : ticket.chunks) view.chunks_corrupt += c.corrupt;
   view.bytes_out = ticket.bytes_out;
   view.bytes_in = ticket.bytes_in;
   view.runs_resent = ticket.runs_resent;

@@ -36,6 +36,7 @@ Napi::Object write_ticket(Napi::Env env, const TicketView& ticket) {
   o.Set("chunksNeeded", number(env, ticket.chunks_needed));
   o.Set("chunksLanded", number(env, ticket.chunks_landed));
   o.Set("claims", number(env, ticket.claims));
+  o.Set("chunksCorrupt", number(env, ticket.chunks_corrupt));
   o.Set("bytesOut", number(env, ticket.bytes_out));
   o.Set("bytesIn", number(env, ticket.bytes_in));
   o.Set("runsResent", number(env, ticket.runs_resent));

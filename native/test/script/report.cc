@@ -23,7 +23,7 @@ std::string ticket_line(const TicketView& t) {
   std::ostringstream out;
   out << name_of(t.ticket) << ' ' << t.role << ' ' << kStates[static_cast<size_t>(t.state)] << " reason="
       << text(t.reason) << " chunks=" << t.chunks_landed << '/' << t.chunks_needed << '/' << t.chunks << " claims="
-      << t.claims << " bytes=" << t.bytes_out << '/' << t.bytes_in << " resent=" << t.runs_resent << " peer=" << t.peer;
+      << t.claims << " corrupt=" << t.chunks_corrupt << " bytes=" << t.bytes_out << '/' << t.bytes_in << " resent=" << t.runs_resent << " peer=" << t.peer;
   std::vector<std::string> stamps;
   for (const LayerStamps& l : t.layers) {
     for (const uint64_t ns : {l.computed_first_ns, l.computed_ns, l.out_ns, l.landed_ns, l.scattered_ns}) {

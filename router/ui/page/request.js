@@ -86,14 +86,14 @@ function troubles({ attempts, ticket, code }) {
     error === null ? [] : [troubleOf(error, i + 1, i + 1 < attempts.length || code === 'ok')],
   );
   const resent = ticket?.runs_resent ?? 0;
+  const corrupt = ticket?.chunks_corrupt ?? 0;
   const lines = [
     ...failed,
-    ...(resent > 0
-      ? [
-          `${count(resent)} ${resent === 1 ? 'run was' : 'runs were'} sent again: what landed had not the digest that was announced.`,
-        ]
-      : []),
-  ];
+    resent > 0 &&
+      `${count(resent)} ${resent === 1 ? 'run was' : 'runs were'} sent again: what landed had not the digest that was announced.`,
+    corrupt > 0 &&
+      `${count(corrupt)} ${corrupt === 1 ? 'chunk was' : 'chunks were'} refused by the decode engine: the arena held other bytes than had been verified. It computed the prompt from there itself.`,
+  ].filter((line) => line !== false);
   return lines.length === 0
     ? []
     : [h('ul', { class: 'troubles' }, ...lines.map((line) => h('li', {}, line)))];

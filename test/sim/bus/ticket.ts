@@ -130,6 +130,7 @@ export function viewOf(ticket: Ticket): NativeTicket {
     chunksNeeded: ticket.needed,
     chunksLanded: ticket.landed,
     claims: ticket.claims,
+    chunksCorrupt: ticket.chunks.filter(({ corrupt }) => corrupt).length,
     bytesOut: ticket.bytesOut,
     bytesIn: ticket.bytesIn,
     runsResent: ticket.runsResent,

@@ -24,7 +24,7 @@ const progress = (ticket: Ticket, role: TicketRole, state: TicketStateName, reas
   ticket: ticket.id, role, state, reason, chunks: 2, chunksNeeded: 2, chunksLanded: 1,
 }); // prettier-ignore
 const report = (ticket: Ticket, role: TicketRole, more: Partial<Report> = {}): Report => ({
-  ...progress(ticket, role, 'settled'), bytesOut: 0, bytesIn: 0, runsResent: 0, claims: 0, peer: '', clockOffsetNs: 0n, layers: [], ...more,
+  ...progress(ticket, role, 'settled'), bytesOut: 0, bytesIn: 0, runsResent: 0, claims: 0, chunksCorrupt: 0, peer: '', clockOffsetNs: 0n, layers: [], ...more,
 }); // prettier-ignore
 
 function opened(tickets: Tickets, id = 1): { ticket: Ticket; heard: string[] } {

@@ -190,7 +190,15 @@ export class FakeBus implements NativeBus {
     const ticket = Uint8Array.from(request.ticket);
     if (granted) {
       if (role !== 's') this.freeChunks -= needed;
-      const zero = { chunksLanded: 0, claims: 0, bytesOut: 0, bytesIn: 0, runsResent: 0, clockOffsetNs: 0 };
+      const zero = {
+        chunksLanded: 0,
+        claims: 0,
+        chunksCorrupt: 0,
+        bytesOut: 0,
+        bytesIn: 0,
+        runsResent: 0,
+        clockOffsetNs: 0,
+      };
       const view = { ...zero, ticket, role, state: 1, reason: 0, chunks: need.length, chunksNeeded: needed };
       this.#tickets.set(hex(ticket), { ...view, peer, stamps: new BigUint64Array(0) });
       this.#changed.add(hex(ticket));

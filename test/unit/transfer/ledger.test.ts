@@ -247,7 +247,7 @@ describe('the last word', () => {
 test('records of tickets that nobody asked for are counted and dropped', () => {
   const { bus, drain, counts, told } = setup();
   const view: NativeTicket = {
-    ticket: ticketOf(5), role: 't', state: 3, reason: 0, chunks: 1, chunksNeeded: 1, chunksLanded: 1, claims: 0,
+    ticket: ticketOf(5), role: 't', state: 3, reason: 0, chunks: 1, chunksNeeded: 1, chunksLanded: 1, claims: 0, chunksCorrupt: 0,
     bytesOut: 0, bytesIn: 0, runsResent: 0, peer: '', clockOffsetNs: 0, stamps: new BigUint64Array(0),
   }; // prettier-ignore
   bus.stray(view);

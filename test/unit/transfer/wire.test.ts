@@ -9,7 +9,7 @@ import {
 import { ticketOf } from './world.ts';
 
 const VIEW: NativeTicket = {
-  ticket: ticketOf(3), role: 't', state: 8, reason: 7, chunks: 9, chunksNeeded: 7, chunksLanded: 5, claims: 2,
+  ticket: ticketOf(3), role: 't', state: 8, reason: 7, chunks: 9, chunksNeeded: 7, chunksLanded: 5, claims: 2, chunksCorrupt: 1,
   bytesOut: 0, bytesIn: 2 ** 40 + 1, runsResent: 3, peer: 'n1', clockOffsetNs: -12_345_678_901,
   stamps: BigUint64Array.from([1n, 2n, 3n, 4n, 2n ** 62n, 0n, 7n, 8n, 9n, 10n]),
 }; // prettier-ignore
@@ -27,7 +27,7 @@ test('a report arrives as it was stamped', () => {
   if (message.$case !== 'report') throw new Error(message.$case);
   expect(toReport(message.value)).toEqual({
     ticket: ticketOf(3), role: 'target', state: 'failed', reason: 'lane_lost', chunks: 9, chunksNeeded: 7, chunksLanded: 5,
-    bytesOut: 0, bytesIn: 2 ** 40 + 1, runsResent: 3, claims: 2, peer: 'n1', clockOffsetNs: -12_345_678_901n,
+    bytesOut: 0, bytesIn: 2 ** 40 + 1, runsResent: 3, claims: 2, chunksCorrupt: 1, peer: 'n1', clockOffsetNs: -12_345_678_901n,
     layers: [
       { computedFirst: 1n, computed: 2n, out: 3n, landed: 4n, scattered: 2n ** 62n },
       { computedFirst: 0n, computed: 7n, out: 8n, landed: 9n, scattered: 10n },

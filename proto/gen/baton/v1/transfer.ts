@@ -256,6 +256,8 @@ export interface Report {
   landedNs: bigint[];
   scatteredNs: bigint[];
   claims: number;
+  /** a reader found other bytes in them than were verified */
+  chunksCorrupt: number;
 }
 
 /** Cache events, hints only. relist: forget this node's chunks first. */
@@ -2307,6 +2309,7 @@ function createBaseReport(): Report {
     landedNs: [],
     scatteredNs: [],
     claims: 0,
+    chunksCorrupt: 0,
   };
 }
 
@@ -2412,6 +2415,9 @@ export const Report: MessageFns<Report> = {
     }
     if (message.claims !== 0) {
       writer.uint32(144).uint32(message.claims);
+    }
+    if (message.chunksCorrupt !== 0) {
+      writer.uint32(152).uint32(message.chunksCorrupt);
     }
     return writer;
   },
@@ -2623,6 +2629,14 @@ export const Report: MessageFns<Report> = {
             message.claims = reader.uint32();
             continue;
           }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.chunksCorrupt = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2662,6 +2676,7 @@ export const Report: MessageFns<Report> = {
     message.landedNs = object.landedNs?.map((e) => BigInt(e)) || [];
     message.scatteredNs = object.scatteredNs?.map((e) => BigInt(e)) || [];
     message.claims = object.claims ?? 0;
+    message.chunksCorrupt = object.chunksCorrupt ?? 0;
     return message;
   },
 };

@@ -29,7 +29,7 @@ export function drainedLines(node: string, { granted, tickets, chunks, relist, a
 
 function ticketLine(t: NativeTicket): string {
   const state = STATES[t.state] ?? String(t.state);
-  const numbers = `chunks=${t.chunksLanded}/${t.chunksNeeded}/${t.chunks} claims=${t.claims} bytes=${t.bytesOut}/${t.bytesIn}`;
+  const numbers = `chunks=${t.chunksLanded}/${t.chunksNeeded}/${t.chunks} claims=${t.claims} corrupt=${t.chunksCorrupt} bytes=${t.bytesOut}/${t.bytesIn}`;
   const stamps = Array.from(t.stamps, (ns) => Number(ns / 1_000_000n)).join(',');
   return `${ticketName(t.ticket)} ${t.role} ${state} reason=${t.reason} ${numbers} resent=${t.runsResent} peer=${t.peer} stamps=${stamps || '-'}`;
 }
