@@ -352,7 +352,13 @@ export const engineSettings = z.strictObject({
     .enum(['tiny', 'synthetic'], 'must be tiny or synthetic')
     .default('tiny')
     .describe(
-      'tiny: a real transformer with seeded weights; synthetic: any geometry, every KV byte shapes the answer.',
+      'tiny: a small trained transformer that answers questions about stories; synthetic: any geometry, every KV byte shapes the answer.',
+    ),
+  weights: z
+    .enum(['trained', 'random'], 'must be trained or random')
+    .default('trained')
+    .describe(
+      'Of tiny: the trained ones, for its own geometry only; random ones from `engine.seed`, whose answers are noise that any changed KV changes.',
     ),
   served_name: name.nullable().default(null).describe('As clients ask for it; null: `engine.model`.'),
   layers: count.nullable().default(null).describe('Instead of the model’s own.'),
@@ -362,7 +368,7 @@ export const engineSettings = z.strictObject({
     .int('must be a whole number')
     .min(0, 'must not be negative')
     .default(1)
-    .describe('Of weights (tiny) or KV bytes (synthetic); another seed is another model.'),
+    .describe('Of random weights (tiny) or KV bytes (synthetic); another seed is another model.'),
   pages: count.default(2048).describe('Its KV pages, all sequences and the prefix cache.'),
   page_tokens: count.default(16).describe('Tokens of a page; divides `engine.chunk_tokens`.'),
   chunk_tokens: count.default(256).describe('Tokens of a chunk; the same on every engine of a model.'),

@@ -1,9 +1,10 @@
-// Makes the Python environment in which real vLLM runs, outside the tree, and prints its path as the last line.
+// Makes a Python environment outside the tree, that in which real vLLM runs or another, and prints its path as the last line.
 //   node scripts/vllm-venv.mjs          full form: PyPI's torch with all it names, about 3 GiB to fetch, 6 GB on disk
 //   node scripts/vllm-venv.mjs --slim   without the nvidia wheels, stubs in their place: 1 GiB, 2.7 GB
 //   node scripts/vllm-venv.mjs --dev    only what checks and unit-tests the package: ruff, mypy, pytest
+//   node scripts/vllm-venv.mjs --training   what trains the tiny model (engines/reference/training)
 // The folder's name carries the hash of what is asked for, so a changed list makes a new one. BATON_VLLM_VENV
-// (BATON_VLLM_DEV_VENV for --dev) names another folder. Safe to call at any time and by several at once; what fails or is
+// (BATON_VLLM_DEV_VENV for --dev, BATON_TRAINING_VENV for --training) names another folder. Safe to call at any time and by several at once; what fails or is
 // interrupted leaves no half environment.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { dirname, join, resolve } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { quietly, root } from './run.mjs';
 
-const lists = join(root, 'engines/vllm/venv');
+const listsOf = (form) => join(root, forms[form].folder ?? 'engines/vllm/venv');
 const uv = 'uv==0.13.9';
 // Bumped when this script changes what it makes of the same lists.
 const revision = 1;
@@ -29,6 +30,12 @@ const forms = {
     cost: 'about 1 GiB from PyPI, 2.7 GB on disk; a minute and more',
   },
   dev: { files: ['dev.txt'], override: 'BATON_VLLM_DEV_VENV', cost: 'tools from PyPI' },
+  training: {
+    folder: 'engines/reference/training',
+    files: ['requirements.txt'],
+    override: 'BATON_TRAINING_VENV',
+    cost: 'PyTorch from PyPI, about 3 GiB',
+  },
 };
 
 /** A Python that vLLM's wheel accepts; the first that is there. */
@@ -45,9 +52,13 @@ export function venvPath(form) {
   const named = process.env[forms[form].override];
   if (named) return resolve(named);
   const hash = createHash('sha256').update(`${revision} ${uv}`);
-  for (const file of forms[form].files) hash.update(readFileSync(join(lists, file)));
+  for (const file of forms[form].files) hash.update(readFileSync(join(listsOf(form), file)));
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  return join(cache, 'baton', `vllm-${form}-${hash.digest('hex').slice(0, 12)}`);
+  return join(
+    cache,
+    'baton',
+    `${form === 'training' ? form : `vllm-${form}`}-${hash.digest('hex').slice(0, 12)}`,
+  );
 }
 
 function isAlive(pid) {
@@ -88,11 +99,11 @@ function registerAsVllm(python) {
 function install(form, venv) {
   quietly(findPython(), ['-m', 'venv', venv]);
   const python = join(venv, 'bin/python');
-  const list = (name) => join(lists, name);
+  const list = (name) => join(listsOf(form), name);
   quietly(python, ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', uv]);
   const uvInstall = (...args) =>
     quietly(join(venv, 'bin/uv'), ['pip', 'install', '--python', python, ...args], { cwd: venv });
-  if (form === 'dev') return void uvInstall('-r', list('dev.txt'));
+  if (form === 'dev' || form === 'training') return void uvInstall('-r', list(forms[form].files[0]));
   const overrides = list(form === 'slim' ? 'overrides-slim.txt' : 'overrides.txt');
   uvInstall('-r', list('requirements.txt'), '-c', list('constraints.txt'), '--override', overrides);
   const site = registerAsVllm(python);
@@ -147,7 +158,7 @@ function refuseForeign(form, venv) {
 
 if (import.meta.main ?? process.argv[1] === import.meta.filename) {
   const flags = process.argv.slice(2);
-  const form = flags.includes('--dev') ? 'dev' : flags.includes('--slim') ? 'slim' : 'full';
+  const form = ['dev', 'slim', 'training'].find((name) => flags.includes(`--${name}`)) ?? 'full';
   try {
     console.log(await makeVenv(form));
   } catch (error) {

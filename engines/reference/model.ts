@@ -54,6 +54,14 @@ export function loadModel(settings: EngineSettings): Model {
       `engine.heads = ${heads}, engine.head_dim = ${headDim}: heads must divide ${config.query_heads}, head_dim must be even`,
     );
   }
+  const trained = config.kind === 'tiny' && settings.weights === 'trained';
+  if (trained && (layers !== config.layers || heads !== config.heads || headDim !== config.head_dim)) {
+    throw new BatonError(
+      'bad_config',
+      'engine.layers, engine.heads, engine.head_dim: trained weights have one geometry: set engine.weights to random',
+    );
+  }
+  const weights = trained ? join(folder, 'model.safetensors') : null;
 
   const planeBytes = headDim * (config.dtype === 'f32' ? 4 : 2);
   const geometry = {
@@ -64,8 +72,8 @@ export function loadModel(settings: EngineSettings): Model {
   };
   // All that shapes KV besides the geometry: engines with other weights never share a key.
   const shape = {
-    kind: config.kind, seed: settings.seed, vocab: config.vocab, queryHeads: config.query_heads,
-    hidden: config.hidden, ffn: config.ffn,
+    kind: config.kind, vocab: config.vocab, queryHeads: config.query_heads, hidden: config.hidden, ffn: config.ffn,
+    weights: weights === null ? settings.seed : createHash('sha256').update(readFileSync(weights)).digest('hex'),
   }; // prettier-ignore
   const namespace = namespaceDigest({
     model: config.model,
@@ -96,7 +104,7 @@ export function loadModel(settings: EngineSettings): Model {
       hidden: config.hidden,
       ffn: config.ffn,
       ropeTheta: config.rope_theta,
-      weights: null,
+      weights,
       computeUsPerLayer: settings.compute_us_per_layer,
       computeUsPerLayerToken: settings.compute_us_per_layer_token,
       prepareKv: settings.prepare_kv,

@@ -41,7 +41,9 @@ describe.each(['tiny', 'synthetic'])('%s', (model) => {
   let whole: RunningEngine;
   let cut: RunningEngine;
   const start = (overrides: object) =>
-    runEngine(settings.parse({ engine: { model, port: 0, check: true, ...overrides } }).engine);
+    runEngine(
+      settings.parse({ engine: { model, weights: 'random', port: 0, check: true, ...overrides } }).engine,
+    );
 
   beforeAll(async () => {
     whole = await start({ max_batched_tokens: 8192 });

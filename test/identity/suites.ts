@@ -68,7 +68,7 @@ export function deploy(suite: Suite, keyHash: string): Promise<Cluster> {
   const engine = (name: string, role: EngineSpec['role'], node: string | null, pageTokens: number): EngineSpec => ({
     name, role, node,
     settings: {
-      model: suite.model, ...suite.geometry, page_tokens: pageTokens, pages: suite.pages, check: true,
+      model: suite.model, weights: 'random', ...suite.geometry, page_tokens: pageTokens, pages: suite.pages, check: true,
       max_batched_tokens: 2048, max_model_len: Math.min(16384, suite.pages * 16),
     },
   }); // prettier-ignore

@@ -21,6 +21,9 @@ const range = (text: string): (() => number) => {
 };
 const [words, facts, turns] = [range(values.words), range(values.facts), range(values.turns)];
 
+// A reader that closes the pipe has enough.
+process.stdout.on('error', () => process.exit(0));
+
 for (let i = 0; i < Number(values.count); i++) {
   const story = makeStory(random, {
     split: values.split as Split,
@@ -32,7 +35,6 @@ for (let i = 0; i < Number(values.count); i++) {
     story: story.text,
     turns: story.turns.map(({ question, answer }) => [question, answer]),
   });
-  // A reader that closes the pipe has enough.
   if (!process.stdout.write(`${line}\n`))
     await new Promise((resolve) => process.stdout.once('drain', resolve));
 }

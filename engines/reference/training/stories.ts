@@ -48,7 +48,9 @@ export interface StoryOptions {
 const HELD_OUT = 5;
 /** A sentence has at most so many words and marks. */
 const SENTENCE_WORDS = 14;
-const FACTS_MAX = 48;
+const FACTS_MAX = COLOURS.length;
+/** Ways to ask about a fact. */
+const KINDS = 2;
 
 function hash(text: string): number {
   let h = 0x811c9dc5;
@@ -72,21 +74,9 @@ export function makeStory(random: Random, options: StoryOptions): Story {
   const template = drawTemplate(options.split, below);
   const { opening, connectives, verb, fillers } = template;
   const wanted = Math.max(1, Math.min(options.facts, FACTS_MAX, Math.floor(options.words / SENTENCE_WORDS)));
-  // Few words for many facts: objects share colours and things, places share rooms and containers.
-  const few = Math.max(2, Math.ceil(Math.sqrt(wanted) * 1.3));
-  const pools = {
-    names: some(NAMES, few), colours: some(COLOURS, few), things: some(THINGS, few), rooms: some(ROOMS, few), containers: some(CONTAINERS, few),
-  }; // prettier-ignore
-  const facts: Fact[] = [];
-  const taken = new Set<string>();
-  while (facts.length < wanted) {
-    const name = pick(pools.names);
-    const object = `${pick(pools.colours)} ${pick(pools.things)}`;
-    const place = `${pick(pools.rooms)} ${pick(pools.containers)}`;
-    if (taken.has(object) || taken.has(place) || splitOf(name, object, place) !== options.split) continue;
-    taken.add(object).add(place);
-    facts.push({ name, object, place });
-  }
+  let drawn: { pools: Pools; facts: Fact[] } | null = null;
+  while (drawn === null) drawn = drawFacts(options.split, wanted, { below, pick, some });
+  const { pools, facts } = drawn;
   const sentences = facts.map(({ name, object, place }) => {
     const begin = below(3) === 0 ? `${pick(connectives)} ` : '';
     return `${begin}${name} ${verb[0]} the ${object} in the ${place}.`;
@@ -99,8 +89,57 @@ export function makeStory(random: Random, options: StoryOptions): Story {
     sentences.push(filler);
   }
   const text = [opening, ...shuffled(sentences, below)].join(' ');
-  const asked = some(facts, options.turns);
-  return { text, facts, turns: asked.map((fact) => turnOf(fact, below(3), verb)) };
+  // A fact is asked about again, in another way, only when all have been.
+  const asked = some(facts, facts.length).map((fact) => ({ fact, kind: below(KINDS) }));
+  const turns = Array.from({ length: Math.min(options.turns, facts.length * KINDS) }, (_, i) => {
+    const { fact, kind } = asked[i % asked.length] as (typeof asked)[number];
+    return turnOf(fact, (kind + Math.floor(i / asked.length)) % KINDS, verb);
+  });
+  return { text, facts, turns };
+}
+
+interface Pools {
+  names: string[];
+  colours: string[];
+  things: string[];
+  rooms: string[];
+  containers: string[];
+}
+
+interface Draws {
+  below: (n: number) => number;
+  pick: <T>(list: readonly T[]) => T;
+  some: <T>(list: readonly T[], count: number) => T[];
+}
+
+/** Draws for one fact, on average. */
+const DRAWS_MAX = 100;
+
+/** Facts distinct in object and place; null when these words have too few combinations of the split. */
+function drawFacts(
+  split: Split,
+  wanted: number,
+  { pick, some }: Draws,
+): { pools: Pools; facts: Fact[] } | null {
+  // No more words than facts: things, rooms and containers are shared. Every object has a colour of its own, which alone says which
+  // is meant.
+  const few = Math.max(2, wanted);
+  const pools = {
+    names: some(NAMES, few), colours: some(COLOURS, few), things: some(THINGS, few), rooms: some(ROOMS, few), containers: some(CONTAINERS, few),
+  }; // prettier-ignore
+  const facts: Fact[] = [];
+  const taken = new Set<string>();
+  for (let draws = 0; facts.length < wanted; draws++) {
+    if (draws === wanted * DRAWS_MAX) return null;
+    const name = pick(pools.names);
+    const colour = pick(pools.colours);
+    const object = `${colour} ${pick(pools.things)}`;
+    const place = `${pick(pools.rooms)} ${pick(pools.containers)}`;
+    if (taken.has(colour) || taken.has(place) || splitOf(name, object, place) !== split) continue;
+    taken.add(colour).add(place);
+    facts.push({ name, object, place });
+  }
+  return { pools, facts };
 }
 
 interface Template {
@@ -130,14 +169,9 @@ function drawTemplate(split: Split, below: (n: number) => number): Template {
 }
 
 /** The answer says again what was asked about, then what the story knows. */
-function turnOf({ name, object, place }: Fact, kind: number, [did, done]: readonly [string, string]): Turn {
-  if (kind === 0) return { question: `Where is the ${object}?`, answer: `The ${object} is in the ${place}.` };
-  if (kind === 1)
-    return {
-      question: `Who ${did} the ${object} in the ${place}?`,
-      answer: `The ${object} was ${done} there by ${name}.`,
-    };
-  return { question: `What is in the ${place}?`, answer: `In the ${place} is the ${object}.` };
+function turnOf({ name, object, place }: Fact, kind: number, [, did]: readonly [string, string]): Turn {
+  const question = kind === 0 ? `Where is the ${object}?` : `Where did ${name} ${did} the ${object}?`;
+  return { question, answer: `The ${object} is in the ${place}.` };
 }
 
 function shuffled<T>(list: T[], below: (n: number) => number): T[] {

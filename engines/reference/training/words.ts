@@ -26,9 +26,9 @@ export const CONTAINERS = [
   'case', 'safe', 'locker',
 ] as const; // prettier-ignore
 
-/** What somebody did with a thing, and what was done with it; one story uses one pair. */
+/** What somebody did with a thing, in a story and in a question; one story uses one. */
 export const VERBS = [
-  ['put', 'put'], ['hid', 'hidden'], ['left', 'left'], ['laid', 'laid'], ['kept', 'kept'], ['stored', 'stored'],
+  ['put', 'put'], ['hid', 'hide'], ['left', 'leave'], ['laid', 'lay'], ['kept', 'keep'], ['stored', 'store'],
 ] as const; // prettier-ignore
 
 /** Begins of facts; one story uses one list, in any order. */
@@ -71,3 +71,14 @@ export const MOODS = [
   'read the news',
   'said nothing',
 ] as const;
+
+/** Words of facts, questions and answers themselves. */
+const GRAMMAR = ['The', 'the', 'in', 'is', 'Where', 'did'] as const;
+
+/** Every word, once. */
+export const allWords = (): string[] => {
+  const texts = [
+    NAMES, COLOURS, THINGS, ROOMS, CONTAINERS, VERBS, CONNECTIVES, OPENINGS, FILLERS, MOODS, GRAMMAR,
+  ].flat(2); // prettier-ignore
+  return [...new Set(texts.join(' ').match(/[A-Za-z]+/g) ?? [])];
+};

@@ -8,16 +8,18 @@ const namespaceOf = (overrides: object) =>
   Buffer.from(loadModel(engine(overrides)).namespace).toString('hex');
 
 test('everything that shapes KV is in the namespace, and nothing else', () => {
-  const base = namespaceOf({});
+  const random = (overrides: object): string => namespaceOf({ weights: 'random', ...overrides });
+  const base = random({});
   const others = [
     { seed: 2 },
-    { layers: 4 },
+    { weights: 'trained' },
+    { layers: 3 },
     { heads: 4 },
     { head_dim: 64 },
     { chunk_tokens: 128 },
     { model: 'synthetic' },
   ];
-  const names = others.map(namespaceOf);
+  const names = others.map(random);
   expect(new Set([base, ...names]).size).toBe(names.length + 1);
   const same = [
     { name: 'other' },
@@ -27,7 +29,8 @@ test('everything that shapes KV is in the namespace, and nothing else', () => {
     { served_name: 'x' },
     { keep: false },
   ];
-  for (const overrides of same) expect(namespaceOf(overrides)).toBe(base);
+  for (const overrides of same) expect(random(overrides)).toBe(base);
+  expect(namespaceOf({ seed: 2 })).toBe(namespaceOf({}));
 });
 
 test('the synthetic model takes any geometry', () => {
@@ -42,6 +45,7 @@ describe('settings that do not fit together are refused with key, value and fix'
     [{ max_batched_tokens: 8 }, /engine\.max_batched_tokens = 8: must be at least engine\.max_sequences/],
     [{ max_batched_tokens: 1_000_000 }, /engine\.max_batched_tokens = 1000000.* must be at most 131072/],
     [{ heads: 3 }, /engine\.heads = 3/],
+    [{ layers: 3 }, /engine\.layers.*set engine\.weights to random/],
   ])('%o', (overrides, message) => {
     expect(() => loadModel(engine(overrides))).toThrow(message);
   });

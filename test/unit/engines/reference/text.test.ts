@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { seededRandom } from '#core/random.ts';
 import { createRenderer } from '#core/render.ts';
 import { Detokenizer, readTokenBytes } from '#engines/reference/detokenize.ts';
+import { heldOutPrompts, messagesOf, promptTokens } from '#engines/reference/training/held-out.ts';
+import { allWords } from '#engines/reference/training/words.ts';
 import { Output } from '#engines/reference/output.ts';
 import { StopStrings } from '#engines/reference/stop-strings.ts';
 
@@ -19,9 +21,22 @@ function join_(ids: readonly number[]): string {
   return ids.map((id) => detokenizer.add(id)).join('') + detokenizer.end();
 }
 
-test('every id has bytes, and special ones none', () => {
-  expect(tokenBytes).toHaveLength(262);
-  tokenBytes.forEach((bytes, id) => { expect([...bytes]).toEqual(id < 256 ? [id] : []); }); // prettier-ignore
+test('every id has bytes, and special ones none; ids after those are words of the stories', () => {
+  const bytes = tokenBytes.map((token) => [...token]);
+  expect(bytes.slice(0, 262)).toEqual(Array.from({ length: 262 }, (_, id) => (id < 256 ? [id] : [])));
+  const words = bytes.slice(262).map((token) => Buffer.from(token).toString());
+  const known = allWords();
+  expect(new Set(words.map((word) => word.trimStart()))).toEqual(new Set(known));
+  expect(words.filter((word) => word.startsWith(' '))).toHaveLength(known.length);
+});
+
+test('a conversation of the generator has one id for each word and mark', async () => {
+  for (const prompt of heldOutPrompts(20, 3, [200, 2000])) {
+    const ids = await renderer.chat(messagesOf(prompt), null);
+    expect(ids).toHaveLength(promptTokens(prompt));
+    expect(ids.length).toBeGreaterThanOrEqual(150);
+    expect(ids.length).toBeLessThanOrEqual(2000);
+  }
 });
 
 test('a character is shown once its last byte has come', () => {
@@ -33,7 +48,9 @@ test('a character is shown once its last byte has come', () => {
 test('any ids in any pieces give the text that the tokenizer library decodes', async () => {
   const random = seededRandom(5);
   for (let round = 0; round < 200; round++) {
-    const ids = Array.from({ length: Math.floor(random.unit() * 30) }, () => Math.floor(random.unit() * 262));
+    const ids = Array.from({ length: Math.floor(random.unit() * 30) }, () =>
+      Math.floor(random.unit() * tokenBytes.length),
+    );
     expect(join_(ids)).toBe(await renderer.decode(Uint32Array.from(ids)));
   }
   expect(join_([...bytesOf('\uFEFFx'), 0xe2, 0x82])).toBe('\uFEFFx\uFFFD');
