@@ -20,6 +20,7 @@ export const testSteps = [
   ...(exists('test/identity/main.ts')
     ? [script('identity', 'test/identity/main.ts', '--prompts', '40', '--seed', '1')]
     : []),
+  script('eval', 'test/eval/main.ts', '--prompts', '60', '--seed', '1'),
   ...(exists('cli/main.ts') ? [script('demo', 'cli/main.ts', 'demo', '--check')] : []),
 ];
 

@@ -22,13 +22,14 @@ export interface Setting {
   alone(id: string, messages: readonly ChatTurn[]): Promise<Answer>;
   /** What is known of the handoff, once the answer is there. */
   tell(journey: Journey, answer: Answer): Told | Promise<Told>;
-  /** Question and answer are worth reading. */
-  readable: boolean;
 }
 
 export interface Totals {
   requests: number;
   identical: number;
+  /** Answers that are the expected text, of those of which it is known. */
+  right: number;
+  known: number;
   bytes: number;
   /** Answers with a full chunk for which nothing came from the prefill engine. */
   uncrossed: number;
@@ -39,7 +40,16 @@ export interface Totals {
 const CHUNK_TOKENS = 256;
 
 export async function converse(setting: Setting): Promise<Totals> {
-  const totals: Totals = { requests: 0, identical: 0, bytes: 0, uncrossed: 0, exposedMs: 0, transferMs: 0 };
+  const totals: Totals = {
+    requests: 0,
+    identical: 0,
+    right: 0,
+    known: 0,
+    bytes: 0,
+    uncrossed: 0,
+    exposedMs: 0,
+    transferMs: 0,
+  };
   for (const conversation of setting.conversations) {
     const messages: ChatTurn[] = [{ role: 'system', content: conversation.system }];
     for (const [turn, content] of conversation.turns.entries()) {
@@ -51,8 +61,13 @@ export async function converse(setting: Setting): Promise<Totals> {
       const alone = await setting.alone(`${id}-alone`, messages);
       const identical = answer.tokenIds.length > 0 && String(answer.tokenIds) === String(alone.tokenIds);
       add(totals, answer, journey, told, identical);
-      const spoken = setting.readable ? [`  Q ${content}`, `  A ${answer.text.trim()}`] : [];
-      const table = answerLines(id, spoken, [...told.cells, ['equal', identical ? 'yes' : 'NO']]);
+      const expected = conversation.answers?.[turn];
+      if (expected !== undefined) totals.known += 1;
+      if (expected === answer.text) totals.right += 1;
+      const spoken = [`  Q ${content}`, `  A ${answer.text.trim()}`];
+      const verdicts: Cell[] = [['equal', identical ? 'yes' : 'NO']];
+      if (expected !== undefined) verdicts.push(['right', expected === answer.text ? 'yes' : 'NO']);
+      const table = answerLines(id, spoken, [...told.cells, ...verdicts]);
       for (const line of [...table, ...told.lines, '']) console.log(line);
       messages.push({ role: 'assistant', content: answer.text });
     }
@@ -77,11 +92,12 @@ function add(
 
 /** The verdict of --check: one JSON line and the exit code. */
 export function finish(totals: Totals, extra: object): void {
-  const { requests, identical, bytes, uncrossed } = totals;
+  const { requests, identical, right, known, bytes, uncrossed } = totals;
   if (uncrossed > 0)
     console.log(`${uncrossed} answers with a full chunk took nothing from the prefill engine`);
-  console.log(JSON.stringify({ requests, identical, ...extra }));
-  process.exitCode = requests > 0 && identical === requests && uncrossed === 0 && bytes > 0 ? 0 : 1;
+  console.log(JSON.stringify({ requests, identical, ...(known > 0 ? { right } : {}), ...extra }));
+  const good = identical === requests && right === known && uncrossed === 0;
+  process.exitCode = requests > 0 && good && bytes > 0 ? 0 : 1;
 }
 
 /** What --check says of a bus. */

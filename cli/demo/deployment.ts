@@ -3,7 +3,8 @@
 import { startCluster, type Cluster } from '../cluster.ts';
 
 const ARENA_BYTES = 128 << 20;
-const TINY = { model: 'tiny', pages: 1024 };
+/** A long prompt takes two steps: what the first computes crosses while the second computes. */
+const TINY = { model: 'tiny', pages: 1024, max_batched_tokens: 1024 };
 
 export function startDemo(signal: AbortSignal): Promise<Cluster> {
   const arena = { bytes: ARENA_BYTES, slots_max: 4096 };

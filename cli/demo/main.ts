@@ -4,14 +4,14 @@ import type { DemoFlags } from '../program.ts';
 import { untilReady } from '../ready.ts';
 import { ask } from './ask.ts';
 import { converse, finish, overLanes } from './converse.ts';
-import { CONVERSATIONS } from './conversations.ts';
+import { stories } from './conversations.ts';
 import { readyDocument, startDemo } from './deployment.ts';
 import { interruptible } from '../interruptible.ts';
 import { stayLines } from './stay.ts';
 import { clearReadyFile, writeReadyFile } from './ready-file.ts';
 import { overBus } from './table.ts';
 
-const ASKED = { model: 'tiny', maxTokens: 24, ignoreEos: true };
+const ASKED = { model: 'tiny', maxTokens: 32, ignoreEos: false };
 
 export async function demoCommand(flags: DemoFlags): Promise<void> {
   if (flags.readyFile !== null) clearReadyFile(flags.readyFile);
@@ -24,18 +24,17 @@ async function show(cluster: Cluster, flags: DemoFlags, ended: Promise<void>): P
   if (flags.readyFile !== null) writeReadyFile(flags.readyFile, readyDocument(cluster));
   const totals = await converse({
     adminUrl,
-    conversations: CONVERSATIONS,
+    conversations: stories(),
     ask: (id, messages) => ask(routerUrl, id, messages, ASKED),
     alone: (id, messages) => ask(cluster.member('alone').url, id, messages, ASKED),
     tell: overBus,
-    readable: false,
   });
   if (flags.check) {
     finish(totals, overLanes(totals));
     return;
   }
   console.log(
-    `${totals.identical} of ${totals.requests} answers equal those of the engine serving alone (random weights: the text is noise).`,
+    `${totals.right} of ${totals.requests} answers are right; ${totals.identical} equal those of the engine serving alone.`,
   );
   for (const line of stayLines({ routerUrl, adminUrl, model: ASKED.model, request: 'demo-long-1' }))
     console.log(line);

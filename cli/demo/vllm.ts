@@ -43,7 +43,6 @@ async function show(pair: VllmPair, flags: VllmDemoFlags, ended: Promise<void>):
     ask: (id, messages) => ask(routerUrl, id, messages, ASKED),
     alone: (id, messages) => alone(pair, id, messages),
     tell: nixl === null ? overBus : (journey, answer) => nixl.tell(journey, answer),
-    readable: true,
   });
   if (flags.check) {
     finish(totals, nixl === null ? overLanes(totals) : nixl.total());

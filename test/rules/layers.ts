@@ -7,7 +7,11 @@ const mayImport: Readonly<Record<string, readonly RegExp[]>> = {
   transfer: [/^core\//, /^proto\/gen\//],
   router: [/^core\//, /^proto\/gen\//, /^transfer\/(client|link)\.ts$/],
   engines: [/^core\//],
-  cli: [/^core\//, /^(router(\/doctor)?|transfer|engines\/reference)\/main\.ts$/],
+  cli: [
+    /^core\//,
+    /^(router(\/doctor)?|transfer|engines\/reference)\/main\.ts$/,
+    /^engines\/reference\/training\/held-out\.ts$/,
+  ],
   scripts: [],
   test: [/./],
   bench: [/./],
