@@ -8,6 +8,7 @@ const benches: Record<string, () => Promise<{ run: (args: string[]) => Promise<b
   lookup: () => import('./lookup.ts'),
   vllm: () => import('./vllm.ts'),
   overload: () => import('./overload.ts'),
+  engine: () => import('./engine.ts'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);
