@@ -73,7 +73,7 @@ function draw({ rows, end, computed, exposed }, width, label) {
       role: 'img',
       'aria-label': label,
     },
-    ...axis(ticksOf(end, width > 560 ? 8 : 4), x, bottom),
+    ...axis(ticksOf(end, width > 560 ? 8 : 4), x, bottom, width),
     ...(exposed === null
       ? []
       : [bar(exposed, 'exposed', TOP, bottom - TOP, `exposed: ${ms(exposed[1] - exposed[0])}`)]),
@@ -110,12 +110,13 @@ function draw({ rows, end, computed, exposed }, width, label) {
 
 const between = (span) => (span === null ? '' : `${ms(span[0])} to ${ms(span[1])}`);
 
-function axis(ticks, x, bottom) {
+function axis(ticks, x, bottom, width) {
+  const anchorOf = (time) => (time === 0 ? 'start' : x(time) > width - 2 * RIGHT ? 'end' : 'middle');
   return ticks.flatMap((time) => [
     s('line', { class: 'grid', x1: x(time), x2: x(time), y1: TOP, y2: bottom }),
     s(
       'text',
-      { class: 'label', x: x(time), y: bottom + 16, 'text-anchor': time === 0 ? 'start' : 'middle' },
+      { class: 'label', x: x(time), y: bottom + 16, 'text-anchor': anchorOf(time) },
       tickText(time, ticks),
     ),
   ]);
