@@ -15,28 +15,15 @@ const PICTURES = [
   { name: 'ui-phone', width: 360, height: 780, colorScheme: 'light' },
 ] as const;
 
-/** A question whose prompt nobody has seen: everything is computed and crosses. */
-async function ask(page: Page, number: number): Promise<void> {
-  await ready(page);
-  await page.click('#example');
-  await page.fill('#story', `Story ${number}. ${await page.inputValue('#story')}`);
-  await page.click('#send');
-  await journeyShown(page, (await answered(page)).id);
-  await page.locator('.timeline svg').waitFor();
-}
-
-const cluster = await deploy({ engine: { model: 'tiny', max_model_len: 8192 }, router: { tenants: [] } });
-try {
-  const browser = await startBrowser();
-  mkdirSync(IMAGES, { recursive: true });
-  for (const [number, { name, width, height, colorScheme }] of PICTURES.entries()) {
+const browser = await startBrowser();
+mkdirSync(IMAGES, { recursive: true });
+for (const { name, width, height, colorScheme } of PICTURES) {
+  // A deployment of its own each, so that the whole prompt is computed and crosses.
+  const cluster = await deploy({ engine: { model: 'tiny', max_model_len: 8192 }, router: { tenants: [] } });
+  try {
     const viewport = { width, height };
     const { page, close } = await visit(browser, `${cluster.adminUrl}/ui`, { viewport, colorScheme });
-    await ask(page, number + 1);
-    // The series has the request.
-    const chart = page.getByRole('img', { name: /^First token, mean: now .*, at most/ });
-    await chart.waitFor();
-    await page.evaluate(`document.querySelector('#story').scrollTop = 0`);
+    await ask(page);
     if (width < 700) await page.evaluate(`document.querySelector('.request').scrollIntoView()`);
     const path = join(IMAGES, `${name}.png`);
     await page.screenshot({ path });
@@ -44,8 +31,18 @@ try {
     const { size } = statSync(path);
     console.log(`${relative(ROOT, path)}: ${size} bytes`);
     if (size > BYTES_MAX) process.exitCode = 1;
+  } finally {
+    await cluster.stop();
   }
-  await browser.close();
-} finally {
-  await cluster.stop();
+}
+await browser.close();
+
+/** Returns when the answer, its journey and the series are shown. */
+async function ask(page: Page): Promise<void> {
+  await ready(page);
+  await page.click('#example');
+  await page.click('#send');
+  await journeyShown(page, (await answered(page)).id);
+  await page.locator('.timeline svg').waitFor();
+  await page.getByRole('img', { name: /^First token, mean: now .*, at most/ }).waitFor();
 }
