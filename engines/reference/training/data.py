@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
-
 from model import FOLDER
+from torch import Tensor
 
 GENERATOR = Path(__file__).resolve().parent / "main.ts"
 # Conversations that are sorted by length together, so that a batch pads little.

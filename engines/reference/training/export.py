@@ -7,10 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
-
 from data import Words, conversations
 from model import FOLDER, Tiny, checkpoint, read_config
+from safetensors.torch import save_file
 
 ORACLE = FOLDER.parents[3] / "test" / "fixtures" / "trained-answers.json"
 PROMPTS = [{"words": "40-60", "facts": "3"}, {"words": "300-400", "facts": "10"}, {"words": "1500-1700", "facts": "16"}]

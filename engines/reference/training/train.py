@@ -2,7 +2,6 @@
 cores that others use too, that is faster than two threads in one process, where each waits for the other in every operation."""
 
 import argparse
-import datetime
 import json
 import os
 import random
@@ -15,10 +14,10 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 import torch.nn.functional as F
-
 from data import Batch, Words, batches, conversations
 from model import Tiny, read_config
 from muon import Muon
+from torch.distributed.constants import default_pg_timeout
 
 SAVE_SECONDS = 300
 LOG_STEPS = 50
@@ -85,7 +84,7 @@ def train(rank: int, ranks: int, folder: Path, schedule_file: Path, seed: int) -
     if ranks > 1:
         # Whoever stops one process for a while stops the other's next step, not the run.
         dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=ranks,
-                                timeout=datetime.timedelta(hours=12))  # fmt: skip
+                                timeout=default_pg_timeout * 24)  # fmt: skip
     words, model = Words(), Tiny(read_config())
     opts = optimizers(model)
     at = {"stage": 0, "done": 0, "step": 0, "tokens": 0, "seconds": 0.0}
@@ -93,7 +92,7 @@ def train(rank: int, ranks: int, folder: Path, schedule_file: Path, seed: int) -
     if latest.exists():
         saved = torch.load(latest)
         model.load_state_dict(saved["model"])
-        for opt, state in zip(opts, saved["optimizers"] or []):
+        for opt, state in zip(opts, saved["optimizers"], strict=True):
             opt.load_state_dict(state)
         at = saved["at"]
     ended: list[bool] = []
@@ -120,7 +119,7 @@ def train(rank: int, ranks: int, folder: Path, schedule_file: Path, seed: int) -
             loss.backward()
             loss_all, exact_all, tokens = average(model, [loss.item(), exact, float(batch.ids.numel())], ranks)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            for opt, share in zip(opts, RATE_SHARES):
+            for opt, share in zip(opts, RATE_SHARES, strict=True):
                 for group in opt.param_groups:
                     group["lr"] = share * rate(stage, at["done"], at["step"])
                 opt.step()
@@ -130,7 +129,7 @@ def train(rank: int, ranks: int, folder: Path, schedule_file: Path, seed: int) -
             at["tokens"] += int(tokens * ranks)
             at["seconds"] += time.monotonic() - started
             if at["step"] % LOG_STEPS == 0:
-                mean_loss, mean_exact = (sum(x) / len(recent) for x in zip(*recent))
+                mean_loss, mean_exact = (sum(x) / len(recent) for x in zip(*recent, strict=True))
                 if rank == 0:
                     print(f"{at['seconds']:.0f} s, stage {at['stage']}, step {at['step']}, {at['tokens'] / 1e6:.2f} M tokens, "
                           f"loss {mean_loss:.4f}, exact {mean_exact:.3f}", flush=True)  # fmt: skip
