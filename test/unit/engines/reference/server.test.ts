@@ -290,7 +290,7 @@ describe('refusals', () => {
     [
       'ids beyond the vocabulary',
       '/v1/completions',
-      { ...completion, prompt: [1, 262] },
+      { ...completion, prompt: [1, 635] },
       400,
       'invalid_type',
       'prompt',
