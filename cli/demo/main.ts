@@ -11,6 +11,7 @@ import { stayLines } from './stay.ts';
 import { clearReadyFile, writeReadyFile } from './ready-file.ts';
 import { overBus } from './table.ts';
 
+const STORY = 'Ada put the red key in the kitchen drawer. It rained for an hour. Where is the red key?';
 const ASKED = { model: 'tiny', maxTokens: 32, ignoreEos: false };
 
 export async function demoCommand(flags: DemoFlags): Promise<void> {
@@ -36,7 +37,8 @@ async function show(cluster: Cluster, flags: DemoFlags, ended: Promise<void>): P
   console.log(
     `${totals.right} of ${totals.requests} answers are right; ${totals.identical} equal those of the engine serving alone.`,
   );
-  for (const line of stayLines({ routerUrl, adminUrl, model: ASKED.model, request: 'demo-long-1' }))
+  const { model } = ASKED;
+  for (const line of stayLines({ routerUrl, adminUrl, model, content: STORY, request: 'demo-long-1' }))
     console.log(line);
   await ended;
 }

@@ -51,7 +51,14 @@ async function show(pair: VllmPair, flags: VllmDemoFlags, ended: Promise<void>):
   console.log(
     `${totals.identical} of ${totals.requests} answers equal those of a plain request to the decode engine under a cache salt of its own.`,
   );
-  for (const line of stayLines({ routerUrl, adminUrl, model: ASKED.model, request: 'demo-lighthouse-1' }))
+  const { model } = ASKED;
+  for (const line of stayLines({
+    routerUrl,
+    adminUrl,
+    model,
+    content: 'hello',
+    request: 'demo-lighthouse-1',
+  }))
     console.log(line);
   await ended;
 }
