@@ -10,6 +10,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          // Far from what any takes, on a machine at a load of ten too.
+          testTimeout: 30_000,
           include: [
             'test/{unit,rules}/**/*.test.ts',
             // Unit tests live under test/unit; one that strays beside its source still runs.
