@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { isLoopback } from '#core/config.ts';
 import { BatonError } from '#core/errors.ts';
 import type { RouterSettings } from '#core/settings.ts';
+import { bearerToken } from './bearer.ts';
 import type { EdgeRequest, Headers } from './edge/contract.ts';
 
 export class Access {
@@ -29,7 +30,7 @@ export class Access {
         'Beyond loopback this part of the admin listener needs an admin key: set router.admin.key_file or BATON_ADMIN_KEY.',
       );
     }
-    const given = /^Bearer +(\S+)$/i.exec(text(request.headers, 'authorization'))?.[1];
+    const given = bearerToken(text(request.headers, 'authorization'));
     // Of equal length, so that the time of the comparison tells nothing.
     if (given === undefined || !timingSafeEqual(keyHash, sha256(given)))
       throw new BatonError('invalid_admin_key');

@@ -4,6 +4,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { BatonError } from '#core/errors.ts';
 import type { Random } from '#core/random.ts';
 import type { TenantSettings } from '#core/settings.ts';
+import { bearerToken } from './bearer.ts';
 
 export interface Tenant {
   name: string;
@@ -52,7 +53,7 @@ export function createTenants(
   return {
     keyed: true,
     of(authorization) {
-      const key = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+      const key = bearerToken(authorization);
       if (key === undefined)
         throw new BatonError('invalid_api_key', 'Send an API key: Authorization: Bearer KEY.');
       const hash = createHash('sha256').update(key, 'utf8').digest();

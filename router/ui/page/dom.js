@@ -24,6 +24,28 @@ export const h = (tag, attributes = {}, ...children) =>
 export const s = (tag, attributes = {}, ...children) =>
   fill(document.createElementNS(SVG, tag), attributes, children);
 
+/** A table that scrolls at the side where it is too wide: a first column of words, then columns of numbers. */
+export const table = (label, first, numbers, rows) =>
+  h(
+    'div',
+    { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': label },
+    h(
+      'table',
+      {},
+      h(
+        'thead',
+        {},
+        h(
+          'tr',
+          {},
+          h('th', { scope: 'col' }, first),
+          ...numbers.map((name) => h('th', { scope: 'col', class: 'number' }, name)),
+        ),
+      ),
+      h('tbody', {}, ...rows),
+    ),
+  );
+
 /** Sets the text where it is another: what has not changed is not read out again. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;

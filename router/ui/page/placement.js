@@ -1,5 +1,5 @@
 // Why a request was placed where it was: the candidates as the router weighed them.
-import { h } from './dom.js';
+import { h, table } from './dom.js';
 import { count, ms } from './format.js';
 
 const COLUMNS = [
@@ -20,25 +20,11 @@ export function placementOf(attempts) {
     {},
     h('summary', {}, 'Why it was placed there'),
     h('p', { class: 'note' }, `Mode ${mode}: ${reason}.`),
-    h(
-      'div',
-      { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Candidates' },
-      h(
-        'table',
-        {},
-        h(
-          'thead',
-          {},
-          h(
-            'tr',
-            {},
-            h('th', { scope: 'col' }, 'Prefill → decode'),
-            ...COLUMNS.map(([name]) => h('th', { scope: 'col', class: 'number' }, name)),
-            h('th', { scope: 'col', class: 'number' }, 'Cached'),
-          ),
-        ),
-        h('tbody', {}, ...candidates.map((candidate) => row(candidate, isSame(candidate, chosen)))),
-      ),
+    table(
+      'Candidates',
+      'Prefill → decode',
+      [...COLUMNS.map(([name]) => name), 'Cached'],
+      candidates.map((candidate) => row(candidate, isSame(candidate, chosen))),
     ),
     leftOut > 0 ? h('p', { class: 'note' }, `and ${leftOut} dearer ones`) : null,
   );

@@ -1,5 +1,5 @@
 // The same times as a table, for whoever reads instead of looking.
-import { h } from './dom.js';
+import { h, table } from './dom.js';
 import { ms } from './format.js';
 
 const COLUMNS = [
@@ -15,33 +15,16 @@ export function timelineTable(layers) {
     'details',
     {},
     h('summary', {}, 'The timeline as a table'),
-    h(
-      'div',
-      { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Times of each layer' },
-      h(
-        'table',
-        {},
+    table(
+      'Times of each layer',
+      'Layer',
+      COLUMNS.map(([name]) => name),
+      layers.map((layer, i) =>
         h(
-          'thead',
+          'tr',
           {},
-          h(
-            'tr',
-            {},
-            h('th', { scope: 'col' }, 'Layer'),
-            ...COLUMNS.map(([name]) => h('th', { scope: 'col', class: 'number' }, name)),
-          ),
-        ),
-        h(
-          'tbody',
-          {},
-          ...layers.map((layer, i) =>
-            h(
-              'tr',
-              {},
-              h('th', { scope: 'row' }, String(i)),
-              ...COLUMNS.map(([, field]) => h('td', { class: 'number' }, ms(layer[field]))),
-            ),
-          ),
+          h('th', { scope: 'row' }, String(i)),
+          ...COLUMNS.map(([, field]) => h('td', { class: 'number' }, ms(layer[field]))),
         ),
       ),
     ),
