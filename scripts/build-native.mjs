@@ -1,17 +1,20 @@
 // Builds the addons and libbaton.so with cmake-js: no network, nothing but g++, cmake and npm packages.
 // Runs at every `npm ci`, with or without development dependencies, on Node 20 as well as 24.
-// `--hooks`: builds the core once more, into native/build/hooks, where tests may switch verification off. `node
+// `--hooks`: builds native/build/hooks too, on the product's core, where tests may switch verification off. `node
 // --conditions=test-hooks` loads that addon, LD_LIBRARY_PATH gives engines that libbaton.so (test/support/hooks.ts).
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { dropForeignCache, hasFile, quietly, root } from './run.mjs';
+import { dropForeignCache, quietly, root } from './run.mjs';
 
-const hooks = process.argv.includes('--hooks');
-// In order: the reference engine links the libbaton.so of the first.
-const projects = (hooks ? ['native'] : ['native', 'engines/reference/native']).filter((dir) =>
-  hasFile(`${dir}/src`, /\.cc$/),
-);
+// In order: the reference engine links the libbaton.so of the first, the build with hooks its core.
+const builds = [
+  { dir: 'native', out: 'native/build', options: [] },
+  { dir: 'engines/reference/native', out: 'engines/reference/native/build', options: [] },
+];
+if (process.argv.includes('--hooks')) {
+  builds.splice(1, 1, { dir: 'native', out: 'native/build/hooks', options: ['--CDTEST_HOOKS=ON'] });
+}
 
 const runs = (command) => spawnSync(command, ['--version']).status === 0;
 
@@ -23,30 +26,26 @@ function missingTools() {
   return missing;
 }
 
-function build(dir) {
+function build({ dir, out, options }) {
   const started = performance.now();
   const cmakeJs = join(
     dirname(createRequire(import.meta.url).resolve('cmake-js/package.json')),
     'bin/cmake-js',
   );
-  const out = hooks ? `${dir}/build/hooks` : `${dir}/build`;
   dropForeignCache(join(root, out));
   const generator = runs('make') ? ['-G', 'Unix Makefiles'] : [];
-  const options = hooks ? ['--CDTEST_HOOKS=ON'] : [];
   quietly(process.execPath, [cmakeJs, 'build', '-d', dir, '-O', out, '-p', '2', ...generator, ...options]);
   console.log(`${out}: built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
 
-if (projects.length > 0) {
-  const missing = missingTools();
-  try {
-    if (missing.length > 0) {
-      throw new Error(`cannot build the native core: ${missing.join(', ')} missing. Run:
+const missing = missingTools();
+try {
+  if (missing.length > 0) {
+    throw new Error(`cannot build the native core: ${missing.join(', ')} missing. Run:
   sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing.join(' ')}`);
-    }
-    projects.forEach(build);
-  } catch (error) {
-    console.error(error.message);
-    process.exitCode = 1;
   }
+  builds.forEach(build);
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
 }

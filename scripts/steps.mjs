@@ -30,9 +30,9 @@ export const restSteps = [
   native('thread'),
   script('planted C++ bugs', 'scripts/bus-scripts.mjs', '--planted'),
   script('vllm check', 'scripts/vllm-check.mjs'),
+  script('hooks', 'scripts/build-native.mjs', '--hooks'),
   script('chromium', 'scripts/browser.mjs'),
   vitest('browser'),
-  script('hooks', 'scripts/build-native.mjs', '--hooks'),
   ...(hasFile('test/fault', /\.test\.ts$/) ? [vitest('fault')] : []),
   script('vllm', 'scripts/vllm-test.mjs'),
 ];

@@ -5,7 +5,7 @@ import type { Cluster } from '#cli/cluster.ts';
 import { flipBitInSealedSlots } from '#test/support/arena-file.ts';
 import { deploy, untilBaseline } from '#test/support/deployment.ts';
 import { flipped, startLaneProxy, whole, type LaneProxy, type Tamper } from '#test/support/lane-proxy.ts';
-import { answered, answerOf, journeyShown, ready, startBrowser, visit, type Visitor } from './visitor.ts';
+import { answerOf, asks, decodedBy, startBrowser } from './visitor.ts';
 
 const QUESTION = 'Where is the red key?';
 const pass: Tamper = (frame) => [whole(frame)];
@@ -35,19 +35,6 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-/** Asks about a story that nobody has asked about. */
-async function asks(story: string): Promise<Visitor & { answer: string; id: string }> {
-  const visitor = await visit(browser, `${cluster.adminUrl}/ui`);
-  const { page } = visitor;
-  await ready(page);
-  await page.fill('#story', story);
-  await page.fill('#question', QUESTION);
-  await page.click('#send');
-  const { text, id } = await answered(page);
-  await journeyShown(page, id);
-  return { ...visitor, answer: text, id };
-}
-
 const story = (name: string): string =>
   `${name} put the red key in the kitchen drawer. It rained for an hour. `.repeat(20).trim();
 
@@ -59,7 +46,7 @@ test('a run with one bit flipped is sent again, which the page tells, and the an
     tamper = pass;
     return [whole({ head, payload: flipped(payload), run })];
   };
-  const asked = await asks(story('Ada'));
+  const asked = await asks(browser, cluster, story('Ada'), QUESTION);
   expect(tamper).toBe(pass);
   expect(await asked.page.locator('.troubles').textContent()).toMatch(/^1 run was sent again: what landed had not the digest/);
   expect(asked.answer).toBe(await rightAnswer(story('Ada')));
@@ -73,7 +60,7 @@ test('where bytes stay wrong the chunk is refused and the prompt computed anew, 
     flips++;
     return [whole({ head, payload: flipped(payload), run })];
   };
-  const asked = await asks(story('Ben'));
+  const asked = await asks(browser, cluster, story('Ben'), QUESTION);
   tamper = pass;
   expect(flips).toBeGreaterThan(1);
   expect(await asked.page.locator('.troubles li').first().textContent()).toMatch(
@@ -84,20 +71,19 @@ test('where bytes stay wrong the chunk is refused and the prompt computed anew, 
 }); // prettier-ignore
 
 test('a request that went well tells of no trouble', async () => {
-  const asked = await asks(story('Carla'));
+  const asked = await asks(browser, cluster, story('Carla'), QUESTION);
   expect(await asked.page.locator('.troubles').count()).toBe(0);
   await asked.close();
 });
 
 test('a chunk that went bad in the arena is refused by the engine that reads it, which the page tells, and the answer is right', async () => {
-  const first = await asks(story('Dora'));
-  const { attempts } = (await (await fetch(`${cluster.adminUrl}/debug/requests/${first.id}`)).json()) as { attempts: { decode: string }[] };
+  const first = await asks(browser, cluster, story('Dora'), QUESTION);
   await first.close();
   // Who answered first has the prompt in its own pages: the other one has to read the arena.
-  await cluster.member(attempts.at(-1)?.decode ?? '').child.stop(5000);
+  await cluster.member(await decodedBy(cluster, first.id)).child.stop(5000);
   await untilBaseline(cluster, ['b']);
   expect(flipBitInSealedSlots(cluster.arenaPath('b'))).toBeGreaterThan(0);
-  const asked = await asks(story('Dora'));
+  const asked = await asks(browser, cluster, story('Dora'), QUESTION);
   expect(await asked.page.locator('.troubles').textContent()).toMatch(/^\d+ chunks? (was|were) refused by the decode engine: /);
   expect(asked.answer).toBe(await rightAnswer(story('Dora')));
   await asked.close();

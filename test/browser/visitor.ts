@@ -1,5 +1,6 @@
 // A headless Chromium before the router's page, which writes down what the page asks for and complains of.
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import type { Cluster } from '#cli/cluster.ts';
 import { ask } from '#cli/demo/ask.ts';
 import { findChromium } from '../../scripts/browser.mjs';
 
@@ -60,6 +61,31 @@ export async function answered(page: Page): Promise<{ text: string; id: string }
 export async function journeyShown(page: Page, id: string): Promise<void> {
   await page.locator('#request-id', { hasText: id }).waitFor();
   await page.locator('.request .heading .badge.ok').waitFor();
+}
+
+/** Asks on the page of a cluster's router, as a new visitor, and waits for the answer and its journey. */
+export async function asks(
+  browser: Browser,
+  cluster: Cluster,
+  story: string,
+  question: string,
+): Promise<Visitor & { answer: string; id: string }> {
+  const visitor = await visit(browser, `${cluster.adminUrl}/ui`);
+  const { page } = visitor;
+  await ready(page);
+  await page.fill('#story', story);
+  await page.fill('#question', question);
+  await page.click('#send');
+  const { text, id } = await answered(page);
+  await journeyShown(page, id);
+  return { ...visitor, answer: text, id };
+}
+
+/** The decode engine that answered a request. */
+export async function decodedBy(cluster: Cluster, id: string): Promise<string> {
+  const response = await fetch(`${cluster.adminUrl}/debug/requests/${id}`);
+  const { attempts } = (await response.json()) as { attempts: { decode: string }[] };
+  return attempts.at(-1)?.decode ?? '';
 }
 
 let clients = 0;

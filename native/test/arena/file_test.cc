@@ -1,4 +1,3 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 // The arena file read with nothing but the numbers of docs/wire.md §Arena.
 #include <fcntl.h>
 

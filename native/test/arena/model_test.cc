@@ -1,4 +1,3 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 // Random lives of slots beside a model that knows only the rules of arena.h.
 #include <algorithm>
 #include <map>

@@ -1,4 +1,3 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 // A service that dies, seen by the next one on the same file.
 #include <fcntl.h>
 #include <sys/resource.h>

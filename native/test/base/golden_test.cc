@@ -1,7 +1,6 @@
 // The golden vectors of test/fixtures/golden.json, made by other people's libraries, for what the core computes itself:
 // digests of stripes, and the SHA-256 and HMAC under names. Keys are opaque to it. The fixture is read as it is, so the
 // test cannot go stale.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include <algorithm>

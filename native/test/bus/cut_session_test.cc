@@ -1,6 +1,5 @@
 // A session that ends while its engine lives on: whatever the engine may still write or read there is nobody else's
 // until its end of the session is closed (invariant 3).
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <algorithm>
 #include <thread>
 

@@ -1,5 +1,4 @@
 // Of a chain of chunks that gives way bit by bit, the beginning goes last: without it the rest is found by nobody.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "support/bus_pair.h"
 
 using namespace baton;

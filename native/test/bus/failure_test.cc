@@ -1,5 +1,4 @@
 // How tickets end before they have landed: both ends hear of it, engines are told, and everything is at baseline again.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "support/bus_pair.h"
 
 using namespace baton;

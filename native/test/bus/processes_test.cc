@@ -1,5 +1,4 @@
 // Nodes and engines in processes of their own: bytes cross between them, and any of them may be stopped or killed.
-#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 #include <signal.h>
 

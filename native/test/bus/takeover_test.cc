@@ -1,6 +1,5 @@
 // A service ends while an engine is in the middle of a fill, and its next life finds that engine alive: the slot is nobody
 // else's until the engine's process can write there no more, and then it comes back (invariants 3 and 4).
-#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 #include <unistd.h>
 

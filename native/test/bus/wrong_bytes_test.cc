@@ -1,11 +1,11 @@
 // Wrong bytes never count as landed: flipped in memory, flipped or forged on the wire, sent by the wrong node or late.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.h"
 #include "support/bus_pair.h"

@@ -1,4 +1,3 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "copy/layout.h"
 
 #include <doctest/doctest.h>

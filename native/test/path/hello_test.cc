@@ -1,4 +1,3 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "path/tcp/hello.h"
 
 #include <arpa/inet.h>
