@@ -3,6 +3,8 @@ import { mkdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Page } from 'playwright-core';
 import { deploy } from '#test/support/deployment.ts';
+import { buildHooks } from '#test/support/hooks.ts';
+import { asksTwice, deployVerifying } from './emptied-chunk.ts';
 import { answered, journeyShown, ready, startBrowser, visit } from './visitor.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -25,17 +27,32 @@ for (const { name, width, height, colorScheme } of PICTURES) {
     const { page, close } = await visit(browser, `${cluster.adminUrl}/ui`, { viewport, colorScheme });
     await ask(page);
     if (width < 700) await page.evaluate(`document.querySelector('.request').scrollIntoView()`);
-    const path = join(IMAGES, `${name}.png`);
-    await page.screenshot({ path });
+    await picture(page, name);
     await close();
-    const { size } = statSync(path);
-    console.log(`${relative(ROOT, path)}: ${size} bytes`);
-    if (size > BYTES_MAX) process.exitCode = 1;
+  } finally {
+    await cluster.stop();
+  }
+}
+await buildHooks();
+for (const verify of [true, false]) {
+  const cluster = await deployVerifying(verify);
+  try {
+    const { after } = await asksTwice(browser, cluster, { viewport: { width: 1280, height: 740 } });
+    await after.page.evaluate(`document.querySelector('#story').scrollTop = 0`);
+    await picture(after.page, `ui-verification-${verify ? 'on' : 'off'}`);
   } finally {
     await cluster.stop();
   }
 }
 await browser.close();
+
+async function picture(page: Page, name: string): Promise<void> {
+  const path = join(IMAGES, `${name}.png`);
+  await page.screenshot({ path });
+  const { size } = statSync(path);
+  console.log(`${relative(ROOT, path)}: ${size} bytes`);
+  if (size > BYTES_MAX) process.exitCode = 1;
+}
 
 /** Returns when the answer, its journey and the series are shown. */
 async function ask(page: Page): Promise<void> {

@@ -3,17 +3,13 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Cluster } from '#cli/cluster.ts';
-import { emptySealedSlots } from '#test/support/arena-file.ts';
-import { deploy, untilBaseline } from '#test/support/deployment.ts';
-import { buildHooks, hooksEnv } from '#test/support/hooks.ts';
-import { answerOf, asks, decodedBy, startBrowser } from './visitor.ts';
+import { buildHooks } from '#test/support/hooks.ts';
+import { asksTwice, deployVerifying, rightAnswer } from './emptied-chunk.ts';
+import { startBrowser } from './visitor.ts';
 
-/** One whole chunk of 256 tokens and a rest: what is asked about stands in that chunk. */
-const STORY = `Ada put the red key in the kitchen drawer. ${'It rained for an hour. '.repeat(55).trim()}`;
-const QUESTION = 'Where is the red key?';
 let browser: Browser;
 
-// A cold build compiles the whole core.
+// A cold build compiles the product.
 beforeAll(async () => {
   await buildHooks();
   browser = await startBrowser();
@@ -24,32 +20,15 @@ describe.each([true, false])('verification on: %s', (verify) => {
   let cluster: Cluster;
 
   beforeAll(async () => {
-    cluster = await deploy({
-      env: hooksEnv(verify),
-      engine: { model: 'tiny' },
-      engines: [
-        { name: 'prefill-0', role: 'prefill', node: 'a', settings: {} },
-        { name: 'decode-0', role: 'decode', node: 'b', settings: {} },
-        { name: 'decode-1', role: 'decode', node: 'b', settings: {} },
-        { name: 'alone', role: 'both', node: null, settings: {} },
-      ],
-      router: { tenants: [] },
-    });
+    cluster = await deployVerifying(verify);
   });
   afterAll(() => cluster.stop());
 
   test('one chunk of the story emptied in the arena, and the same question asked on the page again', async () => {
-    const right = await answerOf(cluster.member('alone').url, STORY, QUESTION);
+    const right = await rightAnswer(cluster);
     expect(right).toContain('kitchen drawer');
-    const before = await asks(browser, cluster, STORY, QUESTION);
-    expect(before.answer).toBe(right);
-    await before.close();
-    // Who answered first has the prompt in its own pages: the other one has to read the arena.
-    await cluster.member(await decodedBy(cluster, before.id)).child.stop(5000);
-    await untilBaseline(cluster, ['b']);
-    expect(emptySealedSlots(cluster.arenaPath('b'), 256)).toBe(1);
-
-    const after = await asks(browser, cluster, STORY, QUESTION);
+    const { before, after } = await asksTwice(browser, cluster);
+    expect(before).toBe(right);
     console.log(`verification ${verify ? 'on' : 'off'}: ${after.answer}`);
     const troubles = after.page.locator('.troubles');
     if (verify) {
@@ -61,4 +40,4 @@ describe.each([true, false])('verification on: %s', (verify) => {
     }
     await after.close();
   });
-}); // prettier-ignore
+});

@@ -24,6 +24,12 @@ export interface Visitor {
   close: () => Promise<void>;
 }
 
+/** A visitor who has been answered. */
+export interface Asked extends Visitor {
+  answer: string;
+  id: string;
+}
+
 /** A visitor of his own, without anything stored. */
 export async function visit(
   browser: Browser,
@@ -69,8 +75,9 @@ export async function asks(
   cluster: Cluster,
   story: string,
   question: string,
-): Promise<Visitor & { answer: string; id: string }> {
-  const visitor = await visit(browser, `${cluster.adminUrl}/ui`);
+  options: BrowserContextOptions = {},
+): Promise<Asked> {
+  const visitor = await visit(browser, `${cluster.adminUrl}/ui`, options);
   const { page } = visitor;
   await ready(page);
   await page.fill('#story', story);
