@@ -1,12 +1,12 @@
 // Reading Prometheus text of running processes.
+import { sampleReader } from '#core/samples.ts';
 
-/** Sum of a metric's samples (all labels, or those with `labels` in their text) in one exposition. */
+/** Sum of a metric's samples (all, or those with `labels` in their `name="value",…`) in one exposition. */
 export function metricIn(exposition: string, name: string, labels = ''): number {
   let sum = 0;
-  for (const line of exposition.split('\n')) {
-    if (line.startsWith('#')) continue;
-    const match = /^([\w:]+)(\{[^}]*\})? (\S+)$/.exec(line);
-    if (match?.[1] === name && (match[2] ?? '').includes(labels)) sum += Number(match[3]);
+  for (const sample of sampleReader([name])(exposition)) {
+    const text = [...sample.labels].map(([label, value]) => `${label}="${value}"`).join(',');
+    if (text.includes(labels)) sum += Number(sample.value);
   }
   return sum;
 }

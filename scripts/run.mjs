@@ -53,8 +53,8 @@ export function dropForeignCache(build) {
 const reports = mkdtempSync(join(tmpdir(), 'baton-test-'));
 process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
 
-/** Fault tests wait far more than they compute. */
-const workers = { fault: ['--maxWorkers=3'] };
+/** Fault tests wait far more than they compute: a tenth of two cores with three files at a time. */
+const workers = { fault: ['--maxWorkers=6'] };
 
 /** A step: the tests of one project of vitest.config.ts, all or those of the named files. */
 export function vitest(project, ...files) {

@@ -1,8 +1,8 @@
 // What an engine tells over HTTP without being asked to compute anything.
 import type { EngineEntry } from '#core/settings.ts';
+import { sampleReader } from '#core/samples.ts';
 import type { Upstream } from '../edge/contract.ts';
 import { ROUTER_LIMITS } from '../limits.ts';
-import { sampleReader } from '../load/samples.ts';
 import { readLoad } from '../load/signals.ts';
 import { at, Pages, short } from './ask.ts';
 import type { CacheFacts, EngineFacts, ModelCard, ServerFacts } from './facts.ts';

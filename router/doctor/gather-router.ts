@@ -1,7 +1,7 @@
 // What a running router tells at its admin listener.
 import type { RouterSettings } from '#core/settings.ts';
+import { sampleReader } from '#core/samples.ts';
 import type { Upstream } from '../edge/contract.ts';
-import { sampleReader } from '../load/samples.ts';
 import type { RouterMetrics } from '../metrics.ts';
 import { Pages } from './ask.ts';
 import type { RouterFacts } from './facts.ts';

@@ -1,6 +1,6 @@
 // What an engine's own metrics say of its load: the few lines of a Prometheus exposition that placement needs, under the names that
 // vLLM, SGLang and trtllm-serve give them.
-import { sampleReader } from './samples.ts';
+import { sampleReader } from '#core/samples.ts';
 
 export interface EngineLoad {
   running: number;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sampleReader } from '#router/load/samples.ts';
+import { sampleReader } from '#core/samples.ts';
 
 const samples = sampleReader(['up', 'size:info']);
 
