@@ -145,7 +145,9 @@ export class Tickets {
   serviceLost(node: string): void {
     for (const ticket of this.live.values()) {
       if (ticket.nodes.target === node) ticket.fail(new BatonError('service_lost'), 'target');
-      else if (ticket.nodes.source === node) ticket.fail(new BatonError('service_lost'), 'source');
+      // A source that has said its last word has given all that it had to give: what counts is whether it has landed.
+      else if (ticket.nodes.source === node && ticket.sourceReport === null)
+        ticket.fail(new BatonError('service_lost'), 'source');
     }
   }
 

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import {
-  ALONE, answering, CHUNKS, computing, engine, landed, placed, reserving, SLOW, SLOW_TOKENS, useRig,
+  ALONE, answering, CHUNKS, computing, engine, landed, placed, PROMPT, reserving, SLOW, SLOW_TOKENS, useRig,
 } from '../support/fault-rig.ts'; // prettier-ignore
 import { Proxies } from '../support/proxies.ts';
 
@@ -109,7 +109,8 @@ describe('standing still', () => {
     },
   );
   test('[prefill-hang-s7] for longer than its lease: slots that it may still write to are kept until it goes on', async () => {
-    const { outcome, journey } = await rig.meet('hang-s7', landed(1));
+    // Still far from its last chunk when it stops.
+    const { outcome, journey } = await rig.meet('hang-s7', landed(1), { length: 3 * PROMPT });
     const name = placed(journey, 'prefill');
     const node = nodeOf[name] ?? '';
     rig.stop(name);

@@ -46,7 +46,7 @@ function living(cluster: Cluster): Member[] {
 /** What a deployment holds at rest, and waiting until it is there again. */
 export class Baseline {
   readonly #cluster: Cluster;
-  readonly #held = new Map<string, Held>();
+  readonly #held = new Map<string, AtRest>();
 
   private constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -62,8 +62,9 @@ export class Baseline {
   /** Takes what processes hold that were started again, after a first request of theirs. */
   async renew(): Promise<void> {
     await untilIdle(this.#cluster);
-    for (const { name, child } of living(this.#cluster)) {
-      if (this.#held.get(name)?.pid !== child.pid) this.#held.set(name, heldBy(child.pid));
+    for (const member of living(this.#cluster)) {
+      const { name, child } = member;
+      if (this.#held.get(name)?.pid !== child.pid) this.#held.set(name, await atRest(member));
     }
   }
 
@@ -73,12 +74,13 @@ export class Baseline {
    */
   async restored(): Promise<void> {
     await untilIdle(this.#cluster);
-    for (const { name, child } of living(this.#cluster)) {
+    for (const member of living(this.#cluster)) {
+      const { name, child } = member;
       const before = this.#held.get(name);
       if (before?.pid !== child.pid) continue;
       const seen: string[] = [];
-      const back = (): boolean => {
-        const now = heldBy(child.pid);
+      const back = async (): Promise<boolean> => {
+        const now = await atRest(member);
         seen.splice(0, seen.length, difference(before, now));
         return seen[0] === '';
       };
@@ -89,12 +91,23 @@ export class Baseline {
   }
 }
 
-function difference(before: Held, now: Held): string {
+/** Of a service, the lanes among its descriptors: they stay for later tickets, and some pairs first meet under fire. */
+interface AtRest extends Held {
+  lanes: number;
+}
+
+async function atRest({ role, adminUrl, child }: Member): Promise<AtRest> {
+  const lanes = role === 'transfer' ? await metricAt(adminUrl ?? '', 'baton_transfer_lanes_up') : 0;
+  return { ...heldBy(child.pid), lanes };
+}
+
+function difference(before: AtRest, now: AtRest): string {
+  const allowed = before.fds.length + Math.max(0, now.lanes - before.lanes);
   const more = [...now.fds];
   for (const fd of before.fds) if (more.includes(fd)) more.splice(more.indexOf(fd), 1);
   const grown = now.anonBytes - before.anonBytes;
   return [
-    now.fds.length > before.fds.length ? `${now.fds.length - before.fds.length} more descriptors, of ${more.join(', ')}` : '',
+    now.fds.length > allowed ? `${now.fds.length - before.fds.length} more descriptors, of ${more.join(', ')}` : '',
     now.threads > before.threads ? `${now.threads - before.threads} more threads` : '',
     grown > GROWTH_BYTES ? `${grown >> 20} MiB more memory` : '',
   ].filter(Boolean).join('; '); // prettier-ignore

@@ -112,6 +112,8 @@ TEST_CASE("a ticket of a cut session fails at once, and its slots wait") {
   BusPair n;
   const Prompt prompt(2, 2);
   n.p.reset();
+  // Its name is free once the service has heard of that.
+  REQUIRE(n.a.wait([&] { return n.a.bus->counters().sessions_up == 0; }));
   auto p = attach(n.folder.file("a.sock"));
   REQUIRE(p.client);
   n.reserve(prompt);

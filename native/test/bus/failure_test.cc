@@ -119,15 +119,23 @@ TEST_CASE("an engine that does not know yet goes on filling: its slot is kept fr
   h.n.a.bus->abort(h.prompt.ticket, Reason::none);
   REQUIRE(h.n.a.wait_state(h.prompt.ticket, TicketState::aborted));
   CHECK(h.n.a.wait([&] { return h.n.a.bus->counters().arena.quiescing == 1; }));
+  // Messages are taken in order: with the answer to a question everything before it has been heard.
+  const auto heard = [&] {
+    std::vector<uint8_t> need;
+    return h.n.p->accept(h.prompt, need) == BATON_ERR_ENDED;
+  };
+  REQUIRE(heard());
   const uint64_t late = h.n.a.bus->counters().late_messages;
   h.n.p->fill_layer(h.prompt, h.slot, 2);
-  CHECK(h.n.a.wait([&] { return h.n.a.bus->counters().late_messages == late + 1; }));
+  REQUIRE(heard());
   CHECK(h.n.a.bus->counters().arena.quiescing == 1);
   h.n.p->fill_layer(h.prompt, h.slot, 3);
   CHECK(h.n.a.at_baseline());
   // Whatever it announces now is about a slot that is not its own any more.
   h.n.p->fill_layer(h.prompt, h.slot, 3);
-  CHECK(h.n.a.wait([&] { return h.n.a.bus->counters().late_messages == late + 3; }));
+  REQUIRE(heard());
+  // More, if the lane's other end has yet to hear of the abort.
+  CHECK(h.n.a.wait([&] { return h.n.a.bus->counters().late_messages >= late + 3; }));
   baton_slot next{};
   CHECK(h.n.p->begin(h.prompt, 3, next) == BATON_ERR_ENDED);
 }

@@ -5,6 +5,13 @@ using namespace fixture;
 
 namespace {
 
+// No second thread ever comes here: TSan finds nothing, and takes ten times as long.
+#ifdef __SANITIZE_THREAD__
+constexpr int ROUNDS = 300;
+#else
+constexpr int ROUNDS = 3000;
+#endif
+
 Digest digest_of(const Engine& e, const std::vector<uint8_t>& stripe) {
   return stripe_digest(e.key, e.layer, e.head, stripe.data(), stripe.size());
 }
@@ -24,7 +31,7 @@ int scatter(const Engine& e, uint32_t first, uint32_t count, const std::vector<u
 TEST_CASE("gather packs what the address formula says, in any layout, and gives its digest") {
   std::mt19937 random(1);
   copy::Scratch scratch;
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < ROUNDS; ++round) {
     CAPTURE(round);
     const Engine e = random_engine(random);
     const std::vector<uint8_t> expected = e.stripe();
@@ -45,7 +52,7 @@ TEST_CASE("gather packs what the address formula says, in any layout, and gives 
 TEST_CASE("scatter writes exactly its tokens, byte for byte, and nothing beside them") {
   std::mt19937 random(2);
   copy::Scratch scratch;
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < ROUNDS; ++round) {
     CAPTURE(round);
     Engine e = random_engine(random);
     std::vector<uint8_t> stripe(e.geometry.stripe_bytes(e.tokens));
@@ -71,7 +78,7 @@ TEST_CASE("scatter writes exactly its tokens, byte for byte, and nothing beside 
 TEST_CASE("a scatter that verifies finds any flipped bit of the stripe, inside its tokens or not") {
   std::mt19937 random(3);
   copy::Scratch scratch;
-  for (int round = 0; round < 500; ++round) {
+  for (int round = 0; round < ROUNDS / 6; ++round) {
     Engine e = random_engine(random);
     std::vector<uint8_t> stripe = e.stripe();
     const Digest digest = digest_of(e, stripe);
@@ -96,26 +103,16 @@ TEST_CASE("the right bytes under another key, layer or head do not verify") {
 TEST_CASE("what one page layout gathers, another one scatters and gathers again") {
   std::mt19937 random(5);
   copy::Scratch scratch;
-  int crossed = 0;
-  for (int round = 0; round < 4000; ++round) {
+  for (int round = 0; round < ROUNDS / 3; ++round) {
+    CAPTURE(round);
     const Engine source = random_engine(random);
-    Engine target = random_engine(random);
-    // The same stripe in other pages: only where the planes hold equally many bytes.
-    if (target.geometry.planes != source.geometry.planes ||
-        target.geometry.plane_bytes != source.geometry.plane_bytes || target.tokens < source.tokens) {
-      continue;
-    }
-    target.tokens = source.tokens;
-    target.key = source.key, target.layer = source.layer;
-    target.head = std::min(source.head, target.geometry.heads - 1);
+    const Engine target = random_engine(random, &source);
     std::vector<uint8_t> stripe(source.geometry.stripe_bytes(source.tokens));
     Digest digest{};
     REQUIRE(gather(source, stripe, digest, scratch) == BATON_OK);
     REQUIRE(scatter(target, 0, target.tokens, stripe, nullptr, scratch) == BATON_OK);
     REQUIRE(target.stripe() == source.stripe());
-    ++crossed;
   }
-  CHECK(crossed > 20);
 }
 
 TEST_CASE("bf16 keys stored transposed, as vLLM's CPU pages hold them, cross both ways") {

@@ -48,8 +48,9 @@ struct Engine {
   }
 };
 
-// Strides for dimensions in a random order of nesting, with random gaps; some of them run backwards.
-inline Engine random_engine(std::mt19937& random) {
+// Strides for dimensions in a random order of nesting, with random gaps; some of them run backwards. `like`: an engine whose
+// stripes it can hold, with the same planes in other pages.
+inline Engine random_engine(std::mt19937& random, const Engine* like = nullptr) {
   Engine e;
   constexpr uint32_t kPageTokens[] = {8, 16, 32}, kElementBytes[] = {1, 2, 4, 8, 16, 3}, kElements[] = {1, 5, 16, 64};
   e.geometry = {4, static_cast<uint32_t>(1 + random() % 3), static_cast<uint32_t>(1 + random() % 2), {}, 64};
@@ -60,6 +61,12 @@ inline Engine random_engine(std::mt19937& random) {
   e.head = random() % e.geometry.heads;
   e.layer = random() % 4;
   for (uint8_t& byte : e.key) byte = static_cast<uint8_t>(random());
+  if (like != nullptr) {
+    e.geometry.planes = like->geometry.planes;
+    e.tokens = like->tokens;
+    e.layer = like->layer;
+    e.key = like->key;
+  }
   const uint32_t page_total = 12;
   std::vector<uint32_t> shuffled(page_total);
   std::iota(shuffled.begin(), shuffled.end(), 0);
@@ -70,6 +77,12 @@ inline Engine random_engine(std::mt19937& random) {
     baton_plane_layout& l = e.layout.plane[p];
     l.element_bytes = kElementBytes[random() % 6];
     l.elements = kElements[random() % 4];
+    if (like != nullptr) {
+      // As wide, of the same elements or byte by byte.
+      const bool bytes = random() % 2;
+      l.element_bytes = bytes ? 1 : like->layout.plane[p].element_bytes;
+      l.elements = like->geometry.plane_bytes[p] / l.element_bytes;
+    }
     e.geometry.plane_bytes[p] = l.element_bytes * l.elements;
     struct Dimension { uint32_t size; int64_t* stride; };
     std::vector<Dimension> order{{l.elements, &l.element_stride}, {page_tokens, &l.token_stride},

@@ -74,6 +74,16 @@ describe('a ticket', () => {
     expect(heard).toEqual(['service_lost']);
   });
 
+  test('does not need its source any more once that has said that all was taken', () => {
+    const tickets = new Tickets(clock);
+    const { ticket, heard } = opened(tickets);
+    tickets.report(report(ticket, 'source'));
+    tickets.serviceLost('a');
+    expect(heard).toEqual([]);
+    tickets.progress(progress(ticket, 'target', 'landed'));
+    expect(heard).toEqual(['landed']);
+  });
+
   test('is forgotten once both ends have reported, in any order; later words are counted', () => {
     const tickets = new Tickets(clock);
     const { ticket, heard } = opened(tickets);
