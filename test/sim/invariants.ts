@@ -50,10 +50,11 @@ function admissionFlaws({ admission, settings }: World, requests: readonly Reque
   ];
 }
 
-/** Whoever waits for a service that is gone hears of it at once. */
+/** Whoever waits for a service that is gone hears of it at once. Nobody waits for a source that has said its last word. */
 function ticketFlaws(services: Services, { ticket }: Attempt): string[] {
   if (ticket === null || !ticket.opened || ticket.failure !== null) return [];
-  return [ticket.nodes.target, ticket.nodes.source]
+  const { target, source } = ticket.nodes;
+  return (ticket.sourceReport === null ? [target, source] : [target])
     .filter((node) => !services.up(node))
     .map((node) => `ticket ${ticket.hex}: waits for the service of ${node}, which is lost (invariant 4)`);
 }
