@@ -4,7 +4,7 @@ import type { Cluster } from '#cli/cluster.ts';
 import { emptySealedSlots } from '#test/support/arena-file.ts';
 import { deploy, untilBaseline } from '#test/support/deployment.ts';
 import { hooksEnv } from '#test/support/hooks.ts';
-import { answerOf, asks, decodedBy, type Asked } from './visitor.ts';
+import { answerOf, asks, decodedBy, TWO_DECODERS, type Asked } from './visitor.ts';
 
 /** One whole chunk of 256 tokens and a rest: what is asked about stands in that chunk. */
 const STORY = `Ada put the red key in the kitchen drawer. ${'It rained for an hour. '.repeat(55).trim()}`;
@@ -15,12 +15,7 @@ export const deployVerifying = (verify: boolean): Promise<Cluster> =>
   deploy({
     env: hooksEnv(verify),
     engine: { model: 'tiny' },
-    engines: [
-      { name: 'prefill-0', role: 'prefill', node: 'a', settings: {} },
-      { name: 'decode-0', role: 'decode', node: 'b', settings: {} },
-      { name: 'decode-1', role: 'decode', node: 'b', settings: {} },
-      { name: 'alone', role: 'both', node: null, settings: {} },
-    ],
+    engines: TWO_DECODERS,
     router: { tenants: [] },
   });
 

@@ -5,7 +5,7 @@ import type { Cluster } from '#cli/cluster.ts';
 import { flipBitInSealedSlots } from '#test/support/arena-file.ts';
 import { deploy, untilBaseline } from '#test/support/deployment.ts';
 import { flipped, startLaneProxy, whole, type LaneProxy, type Tamper } from '#test/support/lane-proxy.ts';
-import { answerOf, asks, decodedBy, startBrowser } from './visitor.ts';
+import { answerOf, asks, decodedBy, startBrowser, TWO_DECODERS } from './visitor.ts';
 
 const QUESTION = 'Where is the red key?';
 const pass: Tamper = (frame) => [whole(frame)];
@@ -17,12 +17,7 @@ let browser: Browser;
 beforeAll(async () => {
   cluster = await deploy({
     engine: { model: 'tiny', max_model_len: 8192 },
-    engines: [
-      { name: 'prefill-0', role: 'prefill', node: 'a', settings: {} },
-      { name: 'decode-0', role: 'decode', node: 'b', settings: {} },
-      { name: 'decode-1', role: 'decode', node: 'b', settings: {} },
-      { name: 'alone', role: 'both', node: null, settings: {} },
-    ],
+    engines: TWO_DECODERS,
     router: { tenants: [] },
     proxied: ['b'],
   });

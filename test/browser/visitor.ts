@@ -1,6 +1,6 @@
 // A headless Chromium before the router's page, which writes down what the page asks for and complains of.
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
-import type { Cluster } from '#cli/cluster.ts';
+import type { Cluster, EngineSpec } from '#cli/cluster.ts';
 import { ask } from '#cli/demo/ask.ts';
 import { findChromium } from '../../scripts/browser.mjs';
 
@@ -8,6 +8,14 @@ const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync',
 ]; // prettier-ignore
+
+/** Two engines that answer out of one arena, and one that no service stands before: what it says is right. */
+export const TWO_DECODERS: EngineSpec[] = [
+  { name: 'prefill-0', role: 'prefill', node: 'a', settings: {} },
+  { name: 'decode-0', role: 'decode', node: 'b', settings: {} },
+  { name: 'decode-1', role: 'decode', node: 'b', settings: {} },
+  { name: 'alone', role: 'both', node: null, settings: {} },
+];
 
 export async function startBrowser(): Promise<Browser> {
   const executablePath = findChromium();
