@@ -4,8 +4,10 @@ import {
   ALONE, answering, computing, engine, landed, placed, SLOW, SLOW_TOKENS, useRig, type Met,
 } from '../support/fault-rig.ts'; // prettier-ignore
 import type { Journey } from '../support/journey.ts';
+import { Proxies } from '../support/proxies.ts';
 
 const DRAIN_MS = 2500;
+const control = new Proxies('b', 'd');
 const rig = useRig({
   nodes: ['a', 'b', 'c', 'd'],
   // Longer than any test: a service ends because its tickets do.
@@ -18,6 +20,7 @@ const rig = useRig({
     engine('decode-1', 'decode', 'd', SLOW_TOKENS),
     ALONE,
   ],
+  proxies: control,
 });
 
 const nodeOf: Record<string, string> = {
@@ -100,6 +103,15 @@ describe('a service', () => {
       expect(await exit(node)).toEqual(WELL);
     },
   );
+  test('[drain-service-source-first] that ends before the target’s word has come fails no attempt: it had said its last one', async () => {
+    const met = await rig.meet('drain-first', landed(1));
+    control.of(nodeOf[placed(met.journey, 'decode')] ?? '').fault = { hold: 'down' };
+    const node = nodeOf[placed(met.journey, 'prefill')] ?? '';
+    term(node);
+    expect(await exit(node)).toEqual(WELL);
+    control.heal();
+    await expectFinished('drain-first', met);
+  });
   test('[drain-service-expired] does not wait for a router that is silent: its tickets expire first', async () => {
     const { outcome, journey } = await rig.meet('drain-expired', computing);
     const node = nodeOf[placed(journey, 'decode')] ?? '';
