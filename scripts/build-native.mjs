@@ -7,14 +7,13 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { dropForeignCache, quietly, root } from './run.mjs';
 
-// In order: the reference engine links the libbaton.so of the first, the build with hooks its core.
+// The product's core first: the reference engine links its libbaton.so, the build with hooks its objects.
 const builds = [
   { dir: 'native', out: 'native/build', options: [] },
-  { dir: 'engines/reference/native', out: 'engines/reference/native/build', options: [] },
+  process.argv.includes('--hooks')
+    ? { dir: 'native', out: 'native/build/hooks', options: ['--CDTEST_HOOKS=ON'] }
+    : { dir: 'engines/reference/native', out: 'engines/reference/native/build', options: [] },
 ];
-if (process.argv.includes('--hooks')) {
-  builds.splice(1, 1, { dir: 'native', out: 'native/build/hooks', options: ['--CDTEST_HOOKS=ON'] });
-}
 
 const runs = (command) => spawnSync(command, ['--version']).status === 0;
 

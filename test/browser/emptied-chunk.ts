@@ -2,9 +2,9 @@
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import type { Cluster } from '#cli/cluster.ts';
 import { emptySealedSlots } from '#test/support/arena-file.ts';
-import { deploy, untilBaseline } from '#test/support/deployment.ts';
+import { deploy } from '#test/support/deployment.ts';
 import { hooksEnv } from '#test/support/hooks.ts';
-import { answerOf, asks, decodedBy, TWO_DECODERS, type Asked } from './visitor.ts';
+import { answerOf, asksTwice, TWO_DECODERS, type Asked } from './visitor.ts';
 
 /** One whole chunk of 256 tokens and a rest: what is asked about stands in that chunk. */
 const STORY = `Ada put the red key in the kitchen drawer. ${'It rained for an hour. '.repeat(55).trim()}`;
@@ -23,18 +23,15 @@ export const deployVerifying = (verify: boolean): Promise<Cluster> =>
 export const rightAnswer = (cluster: Cluster): Promise<string> =>
   answerOf(cluster.member('alone').url, STORY, QUESTION);
 
-/** Asks, empties the story's only whole chunk in the decode node's arena, asks the same again. @throws when there is not one such chunk */
-export async function asksTwice(
+/** Asks, empties the story's only whole chunk, asks the same again. @throws when there is not one such chunk */
+export const asksOverEmptied = (
   browser: Browser,
   cluster: Cluster,
   options?: BrowserContextOptions,
-): Promise<{ before: string; after: Asked }> {
-  const first = await asks(browser, cluster, STORY, QUESTION);
-  await first.close();
-  // Who answered first has the prompt in its own pages: the other one has to read the arena.
-  await cluster.member(await decodedBy(cluster, first.id)).child.stop(5000);
-  await untilBaseline(cluster, ['b']);
-  const emptied = emptySealedSlots(cluster.arenaPath('b'), 256);
-  if (emptied !== 1) throw new Error(`${emptied} chunks of 256 tokens in the arena, not 1`);
-  return { before: first.answer, after: await asks(browser, cluster, STORY, QUESTION, options) };
-}
+): Promise<{ before: string; after: Asked }> => {
+  const empty = (arenaPath: string): void => {
+    const emptied = emptySealedSlots(arenaPath, 256);
+    if (emptied !== 1) throw new Error(`${emptied} chunks of 256 tokens in the arena, not 1`);
+  };
+  return asksTwice(browser, cluster, STORY, QUESTION, empty, options);
+};

@@ -3,9 +3,9 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Cluster } from '#cli/cluster.ts';
 import { flipBitInSealedSlots } from '#test/support/arena-file.ts';
-import { deploy, untilBaseline } from '#test/support/deployment.ts';
+import { deploy } from '#test/support/deployment.ts';
 import { flipped, startLaneProxy, whole, type LaneProxy, type Tamper } from '#test/support/lane-proxy.ts';
-import { answerOf, asks, decodedBy, startBrowser, TWO_DECODERS } from './visitor.ts';
+import { answerOf, asks, asksTwice, startBrowser, TWO_DECODERS } from './visitor.ts';
 
 const QUESTION = 'Where is the red key?';
 const pass: Tamper = (frame) => [whole(frame)];
@@ -72,13 +72,9 @@ test('a request that went well tells of no trouble', async () => {
 });
 
 test('a chunk that went bad in the arena is refused by the engine that reads it, which the page tells, and the answer is right', async () => {
-  const first = await asks(browser, cluster, story('Dora'), QUESTION);
-  await first.close();
-  // Who answered first has the prompt in its own pages: the other one has to read the arena.
-  await cluster.member(await decodedBy(cluster, first.id)).child.stop(5000);
-  await untilBaseline(cluster, ['b']);
-  expect(flipBitInSealedSlots(cluster.arenaPath('b'))).toBeGreaterThan(0);
-  const asked = await asks(browser, cluster, story('Dora'), QUESTION);
+  const { after: asked } = await asksTwice(browser, cluster, story('Dora'), QUESTION, (arenaPath) => {
+    expect(flipBitInSealedSlots(arenaPath)).toBeGreaterThan(0);
+  });
   expect(await asked.page.locator('.troubles').textContent()).toMatch(/^\d+ chunks? (was|were) refused by the decode engine: /);
   expect(asked.answer).toBe(await rightAnswer(story('Dora')));
   await asked.close();

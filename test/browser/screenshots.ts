@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import type { Page } from 'playwright-core';
 import { deploy } from '#test/support/deployment.ts';
 import { buildHooks } from '#test/support/hooks.ts';
-import { asksTwice, deployVerifying } from './emptied-chunk.ts';
+import { asksOverEmptied, deployVerifying } from './emptied-chunk.ts';
 import { answered, journeyShown, ready, startBrowser, visit } from './visitor.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -37,7 +37,7 @@ await buildHooks();
 for (const verify of [true, false]) {
   const cluster = await deployVerifying(verify);
   try {
-    const { after } = await asksTwice(browser, cluster, { viewport: { width: 1280, height: 740 } });
+    const { after } = await asksOverEmptied(browser, cluster, { viewport: { width: 1280, height: 740 } });
     await after.page.evaluate(`document.querySelector('#story').scrollTop = 0`);
     await picture(after.page, `ui-verification-${verify ? 'on' : 'off'}`);
   } finally {

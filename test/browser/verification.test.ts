@@ -4,7 +4,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Cluster } from '#cli/cluster.ts';
 import { buildHooks } from '#test/support/hooks.ts';
-import { asksTwice, deployVerifying, rightAnswer } from './emptied-chunk.ts';
+import { asksOverEmptied, deployVerifying, rightAnswer } from './emptied-chunk.ts';
 import { startBrowser } from './visitor.ts';
 
 let browser: Browser;
@@ -27,7 +27,7 @@ describe.each([true, false])('verification on: %s', (verify) => {
   test('one chunk of the story emptied in the arena, and the same question asked on the page again', async () => {
     const right = await rightAnswer(cluster);
     expect(right).toContain('kitchen drawer');
-    const { before, after } = await asksTwice(browser, cluster);
+    const { before, after } = await asksOverEmptied(browser, cluster);
     expect(before).toBe(right);
     console.log(`verification ${verify ? 'on' : 'off'}: ${after.answer}`);
     const troubles = after.page.locator('.troubles');

@@ -2,6 +2,8 @@
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import type { Cluster, EngineSpec } from '#cli/cluster.ts';
 import { ask } from '#cli/demo/ask.ts';
+import { untilBaseline } from '#test/support/deployment.ts';
+import { journeyOf } from '#test/support/journey.ts';
 import { findChromium } from '../../scripts/browser.mjs';
 
 const FLAGS = [
@@ -96,11 +98,25 @@ export async function asks(
   return { ...visitor, answer: text, id };
 }
 
-/** The decode engine that answered a request. */
-export async function decodedBy(cluster: Cluster, id: string): Promise<string> {
-  const response = await fetch(`${cluster.adminUrl}/debug/requests/${id}`);
-  const { attempts } = (await response.json()) as { attempts: { decode: string }[] };
-  return attempts.at(-1)?.decode ?? '';
+/**
+ * Asks, does something to the arena that the answer came out of, and asks the same again of the other decode engine: whoever
+ * answered first has the prompt in its own pages.
+ */
+export async function asksTwice(
+  browser: Browser,
+  cluster: Cluster,
+  story: string,
+  question: string,
+  between: (arenaPath: string) => void,
+  options?: BrowserContextOptions,
+): Promise<{ before: string; after: Asked }> {
+  const first = await asks(browser, cluster, story, question);
+  await first.close();
+  const journey = await journeyOf(cluster, first.id);
+  await cluster.member(journey?.attempts.at(-1)?.decode ?? '').child.stop(5000);
+  await untilBaseline(cluster, ['b']);
+  between(cluster.arenaPath('b'));
+  return { before: first.answer, after: await asks(browser, cluster, story, question, options) };
 }
 
 let clients = 0;
